@@ -1,0 +1,42 @@
+//! The one HTTP client of the process.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// Builds the process's [`reqwest::Client`] on first use and shares it.
+///
+/// Lazily, because loading the system's certificate roots takes longer than a whole start of
+/// `valetkey stdio` may. It follows no redirect (a token must not travel to another host, RFC 9700
+/// §4.12), checks certificates with the system's roots, and limits every wait: 5 s to connect, 15 s
+/// between bytes, 60 s in all.
+#[derive(Clone, Debug, Default)]
+pub struct Http(Arc<OnceLock<reqwest::Client>>);
+
+impl Http {
+    /// A client that is not built yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The shared client.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that builds the HTTP client"
+    )]
+    pub fn client(&self) -> &reqwest::Client {
+        self.0.get_or_init(|| {
+            // Fails only when a provider is installed already, which is as good.
+            rustls::crypto::ring::default_provider()
+                .install_default()
+                .ok();
+            reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(Duration::from_secs(5))
+                .read_timeout(Duration::from_secs(15))
+                .timeout(Duration::from_secs(60))
+                .user_agent(concat!("valetkey/", env!("CARGO_PKG_VERSION")))
+                .build()
+                .expect("the TLS settings are constant")
+        })
+    }
+}

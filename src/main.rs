@@ -1,0 +1,2 @@
+//! The binary: `clap` to commands.
+fn main() {}

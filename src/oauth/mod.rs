@@ -1,0 +1,7 @@
+//! The provider's side: authorize URL, exchange, refresh, revoke, identity.
+//!
+//! The protocol (RFC 6749, RFC 7636, RFC 7009, RFC 9207) is here once; what a provider does
+//! differently is in the file of its name.
+
+pub mod provider;
+pub mod token;

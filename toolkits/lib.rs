@@ -1,0 +1,23 @@
+//! Valetkey's tools.
+//!
+//! This crate knows nothing of MCP, of storage or of OAuth. A tool is an argument struct
+//! (`Deserialize + JsonSchema`; its doc comment is the description the model reads), a result
+//! struct (`Serialize + JsonSchema + Render`) and an `async fn(Api, Args) -> Result<Out,
+//! ToolError>`, plus one line in its toolkit's table. [`api::Api`] holds the access token
+//! privately: a tool can send a request, it cannot read a credential.
+//!
+//! In reading order: [`tool`] (what a tool is), [`api`] (the way to the provider), [`error`],
+//! [`output`], [`sanitize`], then one folder per toolkit.
+
+pub mod api;
+pub mod cursor;
+pub mod error;
+pub mod output;
+pub mod sanitize;
+pub mod tool;
+pub mod when;
+
+/// Every built-in tool, in the order of the list: by toolkit, then as in its table.
+pub fn all() -> Vec<tool::Tool> {
+    Vec::new()
+}
