@@ -1,5 +1,24 @@
 //! Encryption of what is stored, and the keyring.
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use secrecy::SecretString;
+use sha2::{Digest, Sha256};
+
+/// SHA-256 of a secret's text: what is stored and compared in its place.
+pub fn digest(secret: &SecretString) -> [u8; 32] {
+    #[expect(clippy::disallowed_methods, reason = "the text goes into the hash only")]
+    Sha256::digest(secrecy::ExposeSecret::expose_secret(secret)).into()
+}
+
+/// 256 random bits of the operating system as 43 characters of base64url: a link's token, a
+/// `state`, a PKCE verifier (RFC 7636 §4.1).
+pub fn random_token() -> SecretString {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).expect("the operating system's random numbers are available");
+    SecretString::from(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+}
+
 /// `#[serde(with = …)]` for a secret inside a row. Rows are serialized only to be sealed.
 pub mod secret {
     use secrecy::SecretString;

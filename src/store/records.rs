@@ -65,6 +65,8 @@ pub struct Grant {
     /// The refresh token (RFC 6749 §1.5), if the provider gave one.
     #[serde(with = "crate::seal::optional_secret")]
     pub refresh_token: Option<SecretString>,
+    /// When the access token was issued.
+    pub obtained_at: Timestamp,
     /// When the access token ends; none if the provider did not say.
     pub expires_at: Option<Timestamp>,
     /// The scopes granted, as far as the provider says; as requested otherwise.
@@ -108,6 +110,8 @@ pub struct Flow {
     pub created_at: Timestamp,
     /// When its link stops working.
     pub expires_at: Timestamp,
+    /// When it was completed, declined or failed.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// Where a flow stands.
@@ -148,6 +152,8 @@ pub enum FlowStatus {
     Failed {
         /// Why, for the person.
         reason: String,
+        /// The link still works: the person may try again, and calls go on waiting.
+        again: bool,
         /// SHA-256 of the cookie of the browser that was there.
         browser_digest: [u8; 32],
     },
