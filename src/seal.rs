@@ -7,7 +7,10 @@ use sha2::{Digest, Sha256};
 
 /// SHA-256 of a secret's text: what is stored and compared in its place.
 pub fn digest(secret: &SecretString) -> [u8; 32] {
-    #[expect(clippy::disallowed_methods, reason = "the text goes into the hash only")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the text goes into the hash only"
+    )]
     Sha256::digest(secrecy::ExposeSecret::expose_secret(secret)).into()
 }
 

@@ -4,25 +4,34 @@
 //! Nothing here assumes that the store is in this process: every operation takes and returns plain
 //! values, so that a process which does not own the store can send them to the one that does.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod access;
+mod browser;
+mod connections;
+mod flows;
+mod port;
+mod refresh;
+mod vault;
+
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::sync::{Mutex, mpsc};
 use url::Url;
 
-use crate::caller::Caller;
+use crate::broker::port::CallbackPort;
+use crate::broker::refresh::Flights;
+use crate::broker::vault::Vault;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::Http;
 use crate::oauth::provider::Provider;
 use crate::oauth::token::OAuthError;
 use crate::store::records::{ConnectionId, ConnectionState, FlowId};
-use crate::store::sled::StoreError;
+use crate::store::sled::{Store, StoreError};
 
 /// What a call needs.
 #[derive(Clone, Debug)]
@@ -74,7 +83,7 @@ pub struct Consent {
     pub link: Url,
     /// What a person calls the provider.
     pub provider: String,
-    /// The account that has to consent, when one is known.
+    /// The account that has to consent, when it is a connected one. Never a call's argument.
     pub account: Option<String>,
     /// The scopes that will be asked for.
     pub scopes: Vec<String>,
@@ -111,6 +120,14 @@ pub enum Denied {
         provider: String,
         /// Their names.
         accounts: Vec<String>,
+    },
+    /// The account named cannot be an account's name.
+    #[error(
+        "`account` is not the name of a {provider} account. Leave it out, or use one that `valetkey connections` lists."
+    )]
+    NotAnAccount {
+        /// What a person calls the provider.
+        provider: String,
     },
     /// The person said no at the provider a moment ago.
     #[error(
@@ -335,7 +352,12 @@ pub struct Broker(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     settings: Settings,
-    providers: BTreeMap<String, Provider>,
+    providers: Vec<Provider>,
+    vault: Vault,
+    port: CallbackPort,
+    flights: Flights,
+    /// One flow is minted or joined at a time, so that a thousand calls share one link.
+    minting: Mutex<()>,
 }
 
 /// How long a person has to follow a link.
@@ -343,65 +365,43 @@ pub const FLOW_LIFETIME: Duration = Duration::from_secs(600);
 
 impl Broker {
     /// A broker that has touched neither disk nor network. The receiver gets the callback port's
-    /// listener whenever a flow needs it; `consent::listener` serves it.
+    /// listeners whenever a flow needs them; `consent::listener` serves them.
     pub fn new(settings: Settings) -> (Self, mpsc::UnboundedReceiver<TcpListener>) {
-        let _ = settings;
-        todo!("broker")
+        let (listeners, listening) = mpsc::unbounded_channel();
+        let config = &settings.config;
+        let inner = Inner {
+            providers: config
+                .providers
+                .iter()
+                .cloned()
+                .map(Provider::new)
+                .collect(),
+            vault: Vault::new(config.store_dir.clone()),
+            port: CallbackPort::new(
+                config.server.callback_port,
+                &config.server.public_url,
+                listeners,
+            ),
+            flights: Flights::default(),
+            minting: Mutex::new(()),
+            settings,
+        };
+        (Self(Arc::new(inner)), listening)
     }
 
-    /// Decides. See the table in the crate's documentation.
-    pub async fn access(
-        &self,
-        caller: &Caller,
-        requirement: &Requirement,
-    ) -> Result<Access, BrokerError> {
-        let _ = (caller, requirement);
-        todo!("broker")
+    /// The provider entries, in the order of the configuration.
+    pub fn providers(&self) -> &[Provider] {
+        &self.0.providers
     }
 
-    /// The provider refused `rejected` with a 401: one refresh, however many report it. `None`: it
-    /// has no way to refresh or the refresh was refused, and the connection needs a new consent.
-    pub async fn renew(
-        &self,
-        caller: &Caller,
-        connection: ConnectionId,
-        rejected: &SecretString,
-    ) -> Result<Option<SecretString>, BrokerError> {
-        let _ = (caller, connection, rejected);
-        todo!("broker")
-    }
-
-    /// Waits until the flow ends or `until`. Another caller's flow is `Expired`.
-    pub async fn wait(
-        &self,
-        caller: &Caller,
-        flow: FlowId,
-        until: Instant,
-    ) -> Result<FlowOutcome, BrokerError> {
-        let _ = (caller, flow, until);
-        todo!("broker")
-    }
-
-    /// The client answered the elicitation with `decline`: the link goes out as text from now on.
-    pub async fn elicitation_declined(
-        &self,
-        caller: &Caller,
-        flow: FlowId,
-    ) -> Result<(), BrokerError> {
-        let _ = (caller, flow);
-        todo!("broker")
-    }
-
-    /// Starts to listen again for flows that an earlier process left pending. Cheap when there are
-    /// none; silent when another process has the store.
-    pub async fn resume(&self) {
-        todo!("broker")
+    /// The origin that browsers must use, for the listener's check of `Host`.
+    pub fn public_url(&self) -> &Url {
+        &self.0.settings.config.server.public_url
     }
 
     /// Seals a handle that a client keeps for us (`requestState`), bound to `context`.
     pub async fn seal(&self, context: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, BrokerError> {
-        let _ = (context, plaintext);
-        todo!("broker")
+        Ok(self.store().await?.seal_handle(context, plaintext))
     }
 
     /// Opens what [`Broker::seal`] made; none if it was altered or is another context's.
@@ -410,70 +410,18 @@ impl Broker {
         context: &[u8],
         sealed: &[u8],
     ) -> Result<Option<Vec<u8>>, BrokerError> {
-        let _ = (context, sealed);
-        todo!("broker")
+        Ok(self.store().await?.open_handle(context, sealed))
     }
 
-    /// What the connect page shows. Changes nothing.
-    pub async fn page(&self, link_token: &SecretString) -> Result<ConnectPage, LinkError> {
-        let _ = link_token;
-        todo!("broker")
+    async fn store(&self) -> Result<Store, BrokerError> {
+        self.0.vault.store(&self.0.settings).await
     }
 
-    /// The page was posted by the browser that holds `cookie`: where to send it.
-    pub async fn begin(
-        &self,
-        link_token: &SecretString,
-        cookie: &SecretString,
-    ) -> Result<Url, LinkError> {
-        let _ = (link_token, cookie);
-        todo!("broker")
+    fn now(&self) -> Timestamp {
+        self.0.settings.clock.now()
     }
 
-    /// The browser came back: checks, exchanges, stores. The link token leads to the result page.
-    pub async fn callback(&self, callback: Callback) -> Result<SecretString, CallbackError> {
-        let _ = callback;
-        todo!("broker")
-    }
-
-    /// How the flow ended, for the browser that holds `cookie`. None while it is open.
-    pub async fn ending(
-        &self,
-        link_token: &SecretString,
-        cookie: &SecretString,
-    ) -> Result<Option<Ending>, LinkError> {
-        let _ = (link_token, cookie);
-        todo!("broker")
-    }
-
-    /// The caller's connections, oldest first.
-    pub async fn connections(&self, caller: &Caller) -> Result<Vec<ConnectionView>, BrokerError> {
-        let _ = caller;
-        todo!("broker")
-    }
-
-    /// Revokes at the provider and deletes here. None: the caller has no such connection.
-    pub async fn disconnect(
-        &self,
-        caller: &Caller,
-        connection: ConnectionId,
-    ) -> Result<Option<Disconnected>, BrokerError> {
-        let _ = (caller, connection);
-        todo!("broker")
-    }
-
-    /// The provider entries and why an entry cannot be used, if so.
-    pub fn providers(&self) -> impl Iterator<Item = &Provider> {
-        self.0.providers.values()
-    }
-
-    /// Resolves when no flow is pending any more: the callback's listener closes then.
-    pub async fn idle(&self) {
-        todo!("broker")
-    }
-
-    /// The origin that browsers must use, for the listener's check of `Host`.
-    pub fn public_url(&self) -> &Url {
-        &self.0.settings.config.server.public_url
+    fn provider(&self, id: &str) -> Option<&Provider> {
+        self.0.providers.iter().find(|provider| provider.id() == id)
     }
 }

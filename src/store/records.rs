@@ -159,6 +159,21 @@ pub enum FlowStatus {
     },
 }
 
+impl Flow {
+    /// The link may still lead to a grant.
+    pub fn is_open(&self) -> bool {
+        match self.status {
+            FlowStatus::Pending
+            | FlowStatus::AtProvider { .. }
+            | FlowStatus::Exchanging { .. }
+            | FlowStatus::Failed { again: true, .. } => true,
+            FlowStatus::Completed { .. }
+            | FlowStatus::Declined { .. }
+            | FlowStatus::Failed { again: false, .. } => false,
+        }
+    }
+}
+
 impl ConnectionId {
     /// Reads the form that [`fmt::Display`] writes: 16 hex digits.
     pub fn parse(text: &str) -> Option<Self> {

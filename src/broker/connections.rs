@@ -1,0 +1,65 @@
+//! What a caller has connected, and taking it back.
+
+use crate::broker::{Broker, BrokerError, ConnectionView, Disconnected};
+use crate::caller::Caller;
+use crate::store::records::{Connection, ConnectionId};
+use crate::store::sled::Change;
+
+impl Broker {
+    /// The caller's connections, oldest first.
+    pub async fn connections(&self, caller: &Caller) -> Result<Vec<ConnectionView>, BrokerError> {
+        let connections = self.store().await?.connections(caller).await?;
+        Ok(connections.into_iter().map(|c| self.view(c)).collect())
+    }
+
+    /// Revokes at the provider and deletes here, whatever the provider answers. None: the caller
+    /// has no such connection.
+    pub async fn disconnect(
+        &self,
+        caller: &Caller,
+        id: ConnectionId,
+    ) -> Result<Option<Disconnected>, BrokerError> {
+        let store = self.store().await?;
+        // Under the grant's lock, so that the tokens revoked are the last ones.
+        let lock = self.0.flights.lock(id);
+        let _guard = lock.lock().await;
+        let Some(connection) = store.connection(caller, id).await? else {
+            return Ok(None);
+        };
+        let grant = &connection.grant;
+        let revoked = match self.provider(&connection.provider_id) {
+            Some(provider) => {
+                let http = &self.0.settings.http;
+                provider
+                    .revoke(http, &grant.access_token, grant.refresh_token.as_ref())
+                    .await
+            }
+            // The entry was removed from the configuration: nobody knows whom to ask.
+            None => Ok(false),
+        };
+        let delete = Change::DeleteConnection(caller.clone(), id);
+        store.commit(vec![delete]).await?;
+        Ok(Some(Disconnected {
+            connection: self.view(connection),
+            revoked,
+        }))
+    }
+
+    fn view(&self, connection: Connection) -> ConnectionView {
+        let provider = match self.provider(&connection.provider_id) {
+            Some(provider) => provider.title().to_owned(),
+            None => connection.provider_id.clone(),
+        };
+        ConnectionView {
+            id: connection.id,
+            provider,
+            provider_id: connection.provider_id,
+            account: connection.account,
+            scopes: connection.grant.scopes,
+            state: connection.state,
+            expires_at: connection.grant.expires_at,
+            refreshable: connection.grant.refresh_token.is_some(),
+            connected_at: connection.connected_at,
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! Flows as the calls see them: minting a link, joining one, waiting for its end.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokio::time::Instant;
+
+use crate::broker::access::{missing, to_ask};
+use crate::broker::vault::FlowKey;
+use crate::broker::{
+    Access, Broker, BrokerError, Consent, ConsentReason, Denied, FLOW_LIFETIME, FlowOutcome,
+    Requirement,
+};
+use crate::caller::Caller;
+use crate::oauth::provider::Provider;
+use crate::seal;
+use crate::store::records::{Connection, ConnectionState, Flow, FlowId, FlowStatus};
+use crate::store::sled::{Change, Store, StoreError};
+
+/// How long a person who said no is left in peace.
+const DECLINE_PAUSE: SignedDuration = SignedDuration::from_secs(60);
+
+/// Open flows of one caller with one provider, which differ in their account.
+const MAX_FLOWS_OF_ONE: usize = 5;
+
+/// Open flows in all.
+const MAX_FLOWS: usize = 10_000;
+
+impl Broker {
+    /// A link for what is missing: the live flow's, or a new one's. Durable when this returns.
+    pub(super) async fn consent(
+        &self,
+        caller: &Caller,
+        provider: &Provider,
+        connection: Option<&Connection>,
+        requirement: &Requirement,
+        reason: ConsentReason,
+    ) -> Result<Access, BrokerError> {
+        let public_url = &self.0.settings.config.server.public_url;
+        let problem = provider
+            .unusable()
+            .or_else(|| provider.redirect_problem(&self.redirect_uri(provider)));
+        if let Some(problem) = problem {
+            return Err(BrokerError::Unusable(problem));
+        }
+        let account = connection
+            .map(|connection| connection.account.clone())
+            .or_else(|| requirement.account.clone());
+        let key = FlowKey::new(caller, provider.id(), account.as_deref());
+        let granted = connection
+            .filter(|connection| connection.state == ConnectionState::Connected)
+            .map(|connection| connection.grant.scopes.clone())
+            .unwrap_or_default();
+        let needed = missing(&requirement.scopes, &granted);
+
+        let store = self.store().await?;
+        let _minting = self.0.minting.lock().await;
+        let now = self.now();
+        self.0.vault.none_open(now);
+        if let Some(flow) = self.joined(&store, &key, &needed).await? {
+            self.0.port.open().await?;
+            return Ok(Access::Consent(describe(
+                provider, public_url, &flow, reason,
+            )));
+        }
+        if let Some(at) = self.0.vault.declined_at(&key) {
+            let left = DECLINE_PAUSE - now.duration_since(at);
+            if left.is_positive() {
+                return Ok(Access::Denied(Denied::Declined {
+                    provider: provider.title().to_owned(),
+                    retry_after_s: left.as_secs().unsigned_abs() + 1,
+                }));
+            }
+        }
+        let (all, own) = self.0.vault.open_flows(&key);
+        if all >= MAX_FLOWS || own >= MAX_FLOWS_OF_ONE {
+            return Err(BrokerError::TooManyFlows);
+        }
+        let scopes = to_ask(provider, connection, &needed);
+        let link_token = seal::random_token();
+        let flow = Flow {
+            version: 1,
+            id: FlowId(seal::digest(&link_token)),
+            link_token,
+            caller: caller.clone(),
+            provider_id: provider.id().to_owned(),
+            connection: connection.map(|connection| connection.id),
+            expected_account_id: connection.map(|connection| connection.account_id.clone()),
+            account_hint: account,
+            new_scopes: scopes.difference(&granted).cloned().collect(),
+            scopes,
+            client_name: requirement.client_name.clone(),
+            elicitation_declined: false,
+            status: FlowStatus::Pending,
+            created_at: now,
+            expires_at: now + FLOW_LIFETIME,
+            ended_at: None,
+        };
+        // The port first: a link whose callback somebody else would receive must not exist.
+        self.0.port.open().await?;
+        store.commit(vec![Change::PutFlow(flow.clone())]).await?;
+        self.0.vault.opened(&flow)?;
+        Ok(Access::Consent(describe(
+            provider, public_url, &flow, reason,
+        )))
+    }
+
+    /// The live flow under `key`, with the scopes of this call added as long as nobody posted its
+    /// page.
+    async fn joined(
+        &self,
+        store: &Store,
+        key: &FlowKey,
+        needed: &BTreeSet<String>,
+    ) -> Result<Option<Flow>, BrokerError> {
+        let Some(id) = self.0.vault.flow(key) else {
+            return Ok(None);
+        };
+        loop {
+            let Some(mut flow) = store.flow(id).await? else {
+                return Ok(None);
+            };
+            if !flow.is_open() || flow.expires_at <= self.now() {
+                return Ok(None);
+            }
+            let posted = is_posted(&flow);
+            if posted || needed.is_subset(&flow.scopes) {
+                return Ok(Some(flow));
+            }
+            flow.scopes.extend(needed.iter().cloned());
+            flow.new_scopes.extend(needed.iter().cloned());
+            flow.version += 1;
+            match store.commit(vec![Change::PutFlow(flow.clone())]).await {
+                Ok(()) => return Ok(Some(flow)),
+                // The browser posted the page at this moment.
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Waits until the flow ends or `until`. Another caller's flow is `Expired`.
+    pub async fn wait(
+        &self,
+        caller: &Caller,
+        flow: FlowId,
+        until: Instant,
+    ) -> Result<FlowOutcome, BrokerError> {
+        let store = self.store().await?;
+        let mut changes = self.0.vault.watch();
+        loop {
+            changes.mark_unchanged();
+            let Some(flow) = store.flow(flow).await? else {
+                return Ok(FlowOutcome::Expired);
+            };
+            if flow.caller != *caller {
+                return Ok(FlowOutcome::Expired);
+            }
+            match &flow.status {
+                FlowStatus::Completed { .. } => return Ok(FlowOutcome::Completed),
+                FlowStatus::Declined { .. } => return Ok(FlowOutcome::Declined),
+                FlowStatus::Failed {
+                    reason,
+                    again: false,
+                    ..
+                } => {
+                    return Ok(FlowOutcome::Failed(reason.clone()));
+                }
+                _ => {}
+            }
+            let left = flow.expires_at.duration_since(self.now());
+            let Ok(left) = Duration::try_from(left) else {
+                return Ok(FlowOutcome::Expired);
+            };
+            if Instant::now() >= until {
+                return Ok(FlowOutcome::Open);
+            }
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = tokio::time::sleep_until(until.min(Instant::now() + left)) => {}
+            }
+        }
+    }
+
+    /// The client answered the elicitation with `decline`: the link goes out as text from now on.
+    pub async fn elicitation_declined(
+        &self,
+        caller: &Caller,
+        flow: FlowId,
+    ) -> Result<(), BrokerError> {
+        let store = self.store().await?;
+        loop {
+            let Some(mut flow) = store.flow(flow).await? else {
+                return Ok(());
+            };
+            if flow.caller != *caller || flow.elicitation_declined {
+                return Ok(());
+            }
+            flow.elicitation_declined = true;
+            flow.version += 1;
+            match store.commit(vec![Change::PutFlow(flow)]).await {
+                Err(StoreError::Conflict) => {}
+                done => return Ok(done?),
+            }
+        }
+    }
+
+    /// Starts to listen again for flows that an earlier process left pending. Cheap when there are
+    /// none; silent when another process has the store.
+    pub async fn resume(&self) {
+        if !self.0.vault.has_left_flows() {
+            return;
+        }
+        let resumed = match self.store().await {
+            Ok(_) if self.0.vault.none_open(self.now()) => Ok(()),
+            Ok(_) => self.0.port.open().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = resumed {
+            tracing::debug!(error = %error, "pending sign-ins were not resumed");
+        }
+    }
+
+    /// Resolves when no flow has been open for a while, long enough for the last result page to
+    /// load. The callback's listeners close then, at once: another flow may need the port.
+    pub async fn idle(&self) {
+        const LINGER: Duration = Duration::from_secs(3);
+        loop {
+            let mut changes = self.0.vault.watch();
+            changes.mark_unchanged();
+            // Expiry makes no noise, so it is looked for.
+            let quiet = tokio::time::timeout(LINGER, changes.changed())
+                .await
+                .is_err();
+            let none_open = || self.0.vault.none_open(self.now());
+            if quiet && none_open() && self.0.port.close_if(none_open).await {
+                return;
+            }
+        }
+    }
+
+    /// Our callback for this provider: one path each, so that a code cannot be delivered to the
+    /// wrong one (RFC 9700 §4.4.2.2).
+    pub(super) fn redirect_uri(&self, provider: &Provider) -> url::Url {
+        under(
+            &self.0.settings.config.server.public_url,
+            &["oauth", "callback", provider.id()],
+        )
+    }
+}
+
+/// A path under the public URL.
+pub(super) fn under(public_url: &url::Url, path: &[&str]) -> url::Url {
+    let mut url = public_url.clone();
+    url.path_segments_mut()
+        .expect("the configuration takes only http and https URLs")
+        .pop_if_empty()
+        .extend(path);
+    url
+}
+
+fn is_posted(flow: &Flow) -> bool {
+    matches!(
+        flow.status,
+        FlowStatus::AtProvider { .. } | FlowStatus::Exchanging { .. }
+    )
+}
+
+fn describe(
+    provider: &Provider,
+    public_url: &url::Url,
+    flow: &Flow,
+    reason: ConsentReason,
+) -> Consent {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the link is made to be shown; it opens a page and nothing else"
+    )]
+    let token = secrecy::ExposeSecret::expose_secret(&flow.link_token);
+    Consent {
+        flow: flow.id,
+        link: under(public_url, &["connect", token]),
+        provider: provider.title().to_owned(),
+        account: flow.connection.and_then(|_| flow.account_hint.clone()),
+        scopes: flow.scopes.iter().cloned().collect(),
+        scopes_in_words: flow
+            .scopes
+            .iter()
+            .map(|scope| provider.describe_scope(scope))
+            .collect(),
+        reason,
+        expires_at: flow.expires_at,
+        posted: is_posted(flow),
+        elicitation_declined: flow.elicitation_declined,
+    }
+}

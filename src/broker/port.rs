@@ -1,0 +1,101 @@
+//! The callback port: bound on loopback before a link is handed out, and only while a flow is
+//! pending (RFC 8252 §8.3).
+
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, mpsc};
+use tokio::time::{Instant, sleep};
+use url::{Host, Url};
+
+use crate::broker::BrokerError;
+
+/// How long a busy port is tried again: the process that had it may just be closing.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Whether this process listens on the callback port.
+#[derive(Debug)]
+pub(super) struct CallbackPort {
+    port: u16,
+    addresses: Vec<SocketAddr>,
+    listening: Mutex<bool>,
+    listeners: mpsc::UnboundedSender<TcpListener>,
+}
+
+impl CallbackPort {
+    /// A port that is not bound yet. With `localhost` in the public URL both loopback addresses are
+    /// needed: browsers try `::1` first, and whoever sits there would receive the code.
+    pub(super) fn new(
+        port: u16,
+        public_url: &Url,
+        listeners: mpsc::UnboundedSender<TcpListener>,
+    ) -> Self {
+        let mut addresses = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))];
+        if public_url.host() == Some(Host::Domain("localhost")) {
+            addresses.push(SocketAddr::from((Ipv6Addr::LOCALHOST, port)));
+        }
+        Self {
+            port,
+            addresses,
+            listening: Mutex::new(false),
+            listeners,
+        }
+    }
+
+    /// Listens, unless it does already. The kernel queues connections from here on, so a link may
+    /// be handed out.
+    pub(super) async fn open(&self) -> Result<(), BrokerError> {
+        let mut listening = self.listening.lock().await;
+        if *listening {
+            return Ok(());
+        }
+        let give_up = Instant::now() + PATIENCE;
+        let bound = loop {
+            match self.bind() {
+                Ok(bound) => break bound,
+                Err(error) if error.kind() == ErrorKind::AddrInUse && Instant::now() < give_up => {
+                    sleep(Duration::from_millis(50)).await;
+                }
+                Err(error) => {
+                    return Err(BrokerError::PortTaken {
+                        port: self.port,
+                        cause: error.kind().to_string(),
+                    });
+                }
+            }
+        };
+        for listener in bound {
+            // Fails only when the browser's side has ended, at the end of the process.
+            self.listeners.send(listener).ok();
+        }
+        *listening = true;
+        Ok(())
+    }
+
+    /// Marks the port as closed if `still_idle` holds while no flow can open it.
+    pub(super) async fn close_if(&self, still_idle: impl FnOnce() -> bool) -> bool {
+        let mut listening = self.listening.lock().await;
+        let close = still_idle();
+        if close {
+            *listening = false;
+        }
+        close
+    }
+
+    fn bind(&self) -> io::Result<Vec<TcpListener>> {
+        let mut bound = Vec::new();
+        for address in &self.addresses {
+            match TcpListener::bind(address) {
+                Ok(listener) => {
+                    listener.set_nonblocking(true)?;
+                    bound.push(listener);
+                }
+                // A machine without IPv6 has no ::1 that anyone could sit on.
+                Err(error) if address.is_ipv6() && error.kind() != ErrorKind::AddrInUse => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(bound)
+    }
+}

@@ -1,0 +1,253 @@
+//! Refreshing: one at a time per connection, whatever the number of calls, and never lost.
+//!
+//! Order: the connection's lock → a durable marker → the provider → the new tokens, durable → the
+//! lock's end. Many providers rotate refresh tokens, so a lost answer locks the user out; the work
+//! runs in a task of its own and survives the call that started it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+
+use crate::broker::{Broker, BrokerError};
+use crate::caller::Caller;
+use crate::oauth::provider::Provider;
+use crate::oauth::token::OAuthError;
+use crate::seal;
+use crate::store::records::{Connection, ConnectionId, ConnectionState, Grant};
+use crate::store::sled::{Change, Store};
+
+/// A token is refreshed this long before its end, or a tenth of its life if that is shorter.
+const MARGIN: SignedDuration = SignedDuration::from_secs(60);
+
+/// After a provider could not be reached, callers of the same connection get the same error for
+/// this long instead of each asking again.
+const BACK_OFF: SignedDuration = SignedDuration::from_secs(5);
+
+/// What became of a connection whose token was stale.
+#[derive(Debug)]
+pub(super) enum Refreshed {
+    /// Its access token can be used.
+    Usable(Connection),
+    /// The provider no longer accepts it; marked durably.
+    Refused {
+        connection: Connection,
+        reason: String,
+    },
+    /// It was disconnected meanwhile.
+    Gone(Caller),
+}
+
+/// The refreshes under way, and the recent failures.
+#[derive(Debug, Default)]
+pub(super) struct Flights(Mutex<HashMap<ConnectionId, Flight>>);
+
+#[derive(Debug, Default)]
+struct Flight {
+    lock: Arc<tokio::sync::Mutex<()>>,
+    failed: Option<(Timestamp, OAuthError)>,
+}
+
+impl Flights {
+    /// The lock of a connection's grant. Whoever changes the grant holds it.
+    pub(super) fn lock(&self, id: ConnectionId) -> Arc<tokio::sync::Mutex<()>> {
+        self.with(id, |flight| flight.lock.clone())
+    }
+
+    fn with<T>(&self, id: ConnectionId, f: impl FnOnce(&mut Flight) -> T) -> T {
+        let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        f(flights.entry(id).or_default())
+    }
+}
+
+impl Broker {
+    /// The connection with a fresh access token, refreshed once if it is stale.
+    pub(super) async fn fresh(
+        &self,
+        provider: &Provider,
+        connection: Connection,
+    ) -> Result<Refreshed, BrokerError> {
+        if is_fresh(&connection.grant, self.now()) {
+            return Ok(Refreshed::Usable(connection));
+        }
+        let seen = connection.clone();
+        match self.refresh_unless(provider, connection, is_fresh).await {
+            // A failed refresh does not matter while the old token still lives.
+            Err(BrokerError::OAuth(_)) if lives(&seen.grant, self.now()) => {
+                Ok(Refreshed::Usable(seen))
+            }
+            refreshed => refreshed,
+        }
+    }
+
+    /// The provider refused `rejected` with a 401: one refresh, however many report it. `None`: it
+    /// cannot be refreshed, and the connection needs a new consent.
+    pub async fn renew(
+        &self,
+        caller: &Caller,
+        connection: ConnectionId,
+        rejected: &SecretString,
+    ) -> Result<Option<SecretString>, BrokerError> {
+        let store = self.store().await?;
+        let Some(connection) = store.connection(caller, connection).await? else {
+            return Ok(None);
+        };
+        let Some(provider) = self.provider(&connection.provider_id) else {
+            return Ok(None);
+        };
+        let rejected = seal::digest(rejected);
+        let replaced = move |grant: &Grant, _| seal::digest(&grant.access_token) != rejected;
+        match self.refresh_unless(provider, connection, replaced).await? {
+            Refreshed::Usable(connection) => Ok(Some(connection.grant.access_token)),
+            Refreshed::Refused { .. } | Refreshed::Gone(_) => Ok(None),
+        }
+    }
+
+    /// Takes the connection's lock, reads again, and refreshes unless `good_enough` says that
+    /// somebody else already did.
+    async fn refresh_unless(
+        &self,
+        provider: &Provider,
+        seen: Connection,
+        good_enough: impl Fn(&Grant, Timestamp) -> bool + Send,
+    ) -> Result<Refreshed, BrokerError> {
+        let store = self.store().await?;
+        let guard = self.0.flights.lock(seen.id).lock_owned().await;
+        let Some(connection) = store.connection(&seen.caller, seen.id).await? else {
+            return Ok(Refreshed::Gone(seen.caller));
+        };
+        if let ConnectionState::NeedsReconnect { reason } = &connection.state {
+            let reason = reason.clone();
+            return Ok(Refreshed::Refused { connection, reason });
+        }
+        let now = self.now();
+        // The waiters of a refresh take its result, also when such tokens live so shortly that
+        // it is stale again by their turn.
+        let replaced = connection.grant.obtained_at > seen.grant.obtained_at;
+        if replaced || good_enough(&connection.grant, now) {
+            return Ok(Refreshed::Usable(connection));
+        }
+        if let Some(error) = self.recent_failure(connection.id, now) {
+            return Err(error.into());
+        }
+        let broker = self.clone();
+        let provider = provider.clone();
+        // Detached: a caller that hangs up must not lose a rotated token.
+        let refresh = tokio::spawn(async move {
+            let refreshed = broker.refresh(&store, &provider, connection).await;
+            drop(guard);
+            refreshed
+        });
+        refresh.await.expect("the refresh task does not panic")
+    }
+
+    async fn refresh(
+        &self,
+        store: &Store,
+        provider: &Provider,
+        mut connection: Connection,
+    ) -> Result<Refreshed, BrokerError> {
+        let Some(refresh_token) = connection.grant.refresh_token.clone() else {
+            let reason = format!(
+                "{} no longer accepts the access token, and gave no refresh token.",
+                provider.title()
+            );
+            return self.refused(store, connection, reason).await;
+        };
+        let interrupted = connection.grant.refreshing_since.is_some();
+        connection.grant.refreshing_since = Some(self.now());
+        put(store, &mut connection).await?;
+        match provider
+            .refresh(&self.0.settings.http, &refresh_token)
+            .await
+        {
+            Ok(tokens) => {
+                let now = self.now();
+                connection.grant = Grant {
+                    access_token: tokens.access_token,
+                    refresh_token: tokens.refresh_token.or(Some(refresh_token)),
+                    obtained_at: now,
+                    expires_at: ends_at(now, tokens.expires_in),
+                    scopes: tokens.scopes.unwrap_or(connection.grant.scopes),
+                    refreshing_since: None,
+                };
+                put(store, &mut connection).await?;
+                Ok(Refreshed::Usable(connection))
+            }
+            Err(error @ OAuthError::GrantRefused { .. }) => {
+                let mut reason = error.to_string();
+                if interrupted {
+                    reason.insert_str(0, "The previous refresh did not complete. ");
+                }
+                self.refused(store, connection, reason).await
+            }
+            Err(error) => {
+                tracing::warn!(provider.id = provider.id(), error = %error, "refresh failed");
+                let now = self.now();
+                self.0.flights.with(connection.id, |flight| {
+                    flight.failed = Some((now, error.clone()));
+                });
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn refused(
+        &self,
+        store: &Store,
+        mut connection: Connection,
+        reason: String,
+    ) -> Result<Refreshed, BrokerError> {
+        tracing::info!(
+            provider.id = connection.provider_id,
+            connection.id = %connection.id,
+            "the provider no longer accepts the connection"
+        );
+        connection.state = ConnectionState::NeedsReconnect {
+            reason: reason.clone(),
+        };
+        connection.grant.refreshing_since = None;
+        put(store, &mut connection).await?;
+        Ok(Refreshed::Refused { connection, reason })
+    }
+
+    fn recent_failure(&self, id: ConnectionId, now: Timestamp) -> Option<OAuthError> {
+        self.0.flights.with(id, |flight| {
+            flight
+                .failed
+                .take_if(|(at, _)| now.duration_since(*at).abs() >= BACK_OFF);
+            flight.failed.as_ref().map(|(_, error)| error.clone())
+        })
+    }
+}
+
+/// When a token ends that was issued at `now` for `lifetime`.
+pub(super) fn ends_at(now: Timestamp, lifetime: Option<Duration>) -> Option<Timestamp> {
+    // A lifetime beyond the calendar's end is as good as none.
+    lifetime.and_then(|lifetime| now.checked_add(lifetime).ok())
+}
+
+fn is_fresh(grant: &Grant, now: Timestamp) -> bool {
+    match (grant.expires_at, &grant.refresh_token) {
+        (Some(end), Some(_)) => {
+            let lifetime = end.duration_since(grant.obtained_at);
+            now < end - MARGIN.min(lifetime / 10)
+        }
+        // Nothing is gained by giving up early a token that cannot be renewed.
+        _ => lives(grant, now),
+    }
+}
+
+fn lives(grant: &Grant, now: Timestamp) -> bool {
+    grant.expires_at.is_none_or(|end| now < end)
+}
+
+async fn put(store: &Store, connection: &mut Connection) -> Result<(), BrokerError> {
+    connection.version += 1;
+    store
+        .commit(vec![Change::PutConnection(connection.clone())])
+        .await?;
+    Ok(())
+}

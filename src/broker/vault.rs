@@ -1,0 +1,220 @@
+//! The store, opened when it is first needed, and what this process knows of its pending flows.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::broker::{BrokerError, FLOW_LIFETIME, Settings};
+use crate::caller::Caller;
+use crate::store::records::{Flow, FlowId, FlowStatus};
+use crate::store::sled::{Change, Store, StoreError};
+
+/// Beside the database while flows are pending: a starting process looks for this file instead of
+/// opening the store, which a mere `tools/list` must not need.
+const PENDING_MARKER: &str = "pending-flows";
+
+/// What is shared by all calls for the same thing: caller × provider × account.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct FlowKey {
+    caller: [u8; 32],
+    provider_id: String,
+    account: Option<String>,
+}
+
+impl FlowKey {
+    /// The key of a flow for `account`, as it was named or as its connection is.
+    pub(super) fn new(caller: &Caller, provider_id: &str, account: Option<&str>) -> Self {
+        Self {
+            caller: caller.digest(),
+            provider_id: provider_id.to_owned(),
+            account: account.map(str::to_lowercase),
+        }
+    }
+
+    /// The key of a stored flow.
+    pub(super) fn of(flow: &Flow) -> Self {
+        Self::new(
+            &flow.caller,
+            &flow.provider_id,
+            flow.account_hint.as_deref(),
+        )
+    }
+
+    fn same_owner(&self, other: &Self) -> bool {
+        self.caller == other.caller && self.provider_id == other.provider_id
+    }
+}
+
+/// The lazily opened store with the table of flows that may still be used.
+#[derive(Debug)]
+pub(super) struct Vault {
+    dir: PathBuf,
+    store: tokio::sync::Mutex<Option<Store>>,
+    flows: Mutex<HashMap<FlowKey, (FlowId, Timestamp)>>,
+    /// When the person last said no, so that the next call does not ask at once.
+    declined: Mutex<HashMap<FlowKey, Timestamp>>,
+    /// Ticks whenever a flow changes; who waits for one reads it again.
+    changes: watch::Sender<u64>,
+}
+
+impl Vault {
+    pub(super) fn new(dir: PathBuf) -> Self {
+        Self {
+            dir,
+            store: tokio::sync::Mutex::new(None),
+            flows: Mutex::default(),
+            declined: Mutex::default(),
+            changes: watch::Sender::new(0),
+        }
+    }
+
+    /// The store, opened on first use. A failure is not remembered: the next call tries again.
+    pub(super) async fn store(&self, settings: &Settings) -> Result<Store, BrokerError> {
+        let mut slot = self.store.lock().await;
+        if let Some(store) = &*slot {
+            return Ok(store.clone());
+        }
+        let store = Store::open(
+            &self.dir,
+            &settings.config.master_key,
+            settings.clock.clone(),
+        )
+        .await?;
+        self.take_over(&store, settings.clock.now()).await?;
+        *slot = Some(store.clone());
+        Ok(store)
+    }
+
+    /// Whether an earlier process left flows behind. Costs one look at the file system.
+    pub(super) fn has_left_flows(&self) -> bool {
+        self.dir.join(PENDING_MARKER).exists()
+    }
+
+    /// Adopts the flows of earlier processes: drops the dead, and makes interrupted ones usable
+    /// again (their code is spent, their link is not).
+    async fn take_over(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+        let mut changes = Vec::new();
+        let mut live = Vec::new();
+        for mut flow in store.flows().await? {
+            if flow.expires_at <= now {
+                changes.push(Change::DeleteFlow(flow.id));
+                continue;
+            }
+            if matches!(flow.status, FlowStatus::Exchanging { .. }) {
+                flow.status = FlowStatus::Pending;
+                flow.version += 1;
+                changes.push(Change::PutFlow(flow.clone()));
+            }
+            if flow.is_open() {
+                live.push(flow);
+            }
+        }
+        if !changes.is_empty() {
+            store.commit(changes).await?;
+        }
+        for flow in &live {
+            self.opened(flow)?;
+        }
+        if live.is_empty() {
+            self.mark(false)?;
+        }
+        Ok(())
+    }
+
+    /// The flow that is open under `key`, as far as this process knows.
+    pub(super) fn flow(&self, key: &FlowKey) -> Option<FlowId> {
+        self.table().get(key).map(|(id, _)| *id)
+    }
+
+    /// How many flows are open: under any key, and of the owner of `key` with its provider.
+    pub(super) fn open_flows(&self, key: &FlowKey) -> (usize, usize) {
+        let table = self.table();
+        let own = table.keys().filter(|other| other.same_owner(key)).count();
+        (table.len(), own)
+    }
+
+    /// Notes an open flow. Called before its link leaves.
+    pub(super) fn opened(&self, flow: &Flow) -> Result<(), StoreError> {
+        self.mark(true)?;
+        self.table()
+            .insert(FlowKey::of(flow), (flow.id, flow.expires_at));
+        self.changed();
+        Ok(())
+    }
+
+    /// Notes that a flow cannot be used any more.
+    pub(super) fn ended(&self, flow: &Flow) {
+        let none_left = {
+            let mut table = self.table();
+            let key = FlowKey::of(flow);
+            if table.get(&key).is_some_and(|(id, _)| *id == flow.id) {
+                table.remove(&key);
+            }
+            table.is_empty()
+        };
+        if none_left && let Err(error) = self.mark(false) {
+            tracing::warn!(error = %error, "the marker of pending flows could not be removed");
+        }
+        self.changed();
+    }
+
+    /// Notes that the person said no. An old no is forgotten with the next one.
+    pub(super) fn declined(&self, flow: &Flow, now: Timestamp) {
+        let mut declined = lock(&self.declined);
+        declined.retain(|_, at| now - FLOW_LIFETIME < *at);
+        declined.insert(FlowKey::of(flow), now);
+    }
+
+    /// When the person last said no to this.
+    pub(super) fn declined_at(&self, key: &FlowKey) -> Option<Timestamp> {
+        lock(&self.declined).get(key).copied()
+    }
+
+    /// Forgets flows whose time is over. True when none is open.
+    pub(super) fn none_open(&self, now: Timestamp) -> bool {
+        let mut table = self.table();
+        table.retain(|_, (_, expires_at)| *expires_at > now);
+        table.is_empty()
+    }
+
+    /// Tells who waits that some flow changed.
+    pub(super) fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Wakes at every change from now on.
+    pub(super) fn watch(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<FlowKey, (FlowId, Timestamp)>> {
+        lock(&self.flows)
+    }
+
+    fn mark(&self, pending: bool) -> Result<(), StoreError> {
+        let path = self.dir.join(PENDING_MARKER);
+        let done = match (pending, path.exists()) {
+            (true, false) => std::fs::File::create(&path).and_then(|file| file.sync_all()),
+            (false, true) => std::fs::remove_file(&path),
+            _ => Ok(()),
+        };
+        done.map_err(|error| failed(&path, &error))
+    }
+}
+
+/// A panic elsewhere does not make these tables wrong: each change is a single insert or remove.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::Failed {
+        path: path.display().to_string(),
+        cause: error.kind().to_string(),
+        fix: "Check the disk's free space and the directory's permissions, then try again."
+            .to_owned(),
+    }
+}
