@@ -1,5 +1,4 @@
-//! Flows as the browser sees them: the connect page, the way to the provider, the callback, the
-//! ending.
+//! Flows as the browser sees them: the connect page, the way to the provider, the ending.
 
 use std::collections::BTreeSet;
 
@@ -7,25 +6,11 @@ use secrecy::SecretString;
 use subtle::ConstantTimeEq;
 use url::Url;
 
-use crate::broker::access::is_account;
-use crate::broker::refresh::ends_at;
-use crate::broker::{
-    Broker, BrokerError, Callback, CallbackError, ConnectPage, Ending, LinkError, ScopeLine,
-};
+use crate::broker::{Broker, BrokerError, ConnectPage, Ending, LinkError, ScopeLine};
 use crate::oauth::provider::{AuthorizeRequest, Provider};
-use crate::oauth::token::{Identity, OAuthError, TokenSet};
 use crate::seal;
-use crate::store::records::{
-    Connection, ConnectionId, ConnectionState, Flow, FlowId, FlowStatus, Grant,
-};
+use crate::store::records::{Connection, ConnectionState, Flow, FlowId, FlowStatus};
 use crate::store::sled::{Change, Store, StoreError};
-
-/// Why an exchange did not end in a connection.
-struct Failure {
-    reason: String,
-    /// The link still works.
-    again: bool,
-}
 
 impl Broker {
     /// What the connect page shows. Changes nothing.
@@ -92,86 +77,6 @@ impl Broker {
                 Err(error) => return Err(BrokerError::from(error).into()),
             }
         }
-    }
-
-    /// The browser came back. Checks in the order of the errors of [`CallbackError`], and only then
-    /// exchanges. Returns the link's token, which leads to the result page.
-    ///
-    /// A refusal leaves the flow as it is, so that a forged callback cannot end a live one: the
-    /// single use of `state` is a compare-and-swap after the checks.
-    pub async fn callback(&self, callback: Callback) -> Result<SecretString, CallbackError> {
-        let store = self.store().await?;
-        let state = callback.state.as_ref().ok_or(CallbackError::UnknownState)?;
-        let mut flow = store
-            .flow_by_state(seal::digest(state))
-            .await
-            .map_err(BrokerError::from)?
-            .ok_or(CallbackError::UnknownState)?;
-        if flow.expires_at <= self.now() {
-            store
-                .commit(vec![Change::DeleteFlow(flow.id)])
-                .await
-                .map_err(BrokerError::from)?;
-            self.0.vault.ended(&flow);
-            return Err(CallbackError::Expired);
-        }
-        let FlowStatus::AtProvider {
-            browser_digest,
-            verifier,
-            ..
-        } = flow.status.clone()
-        else {
-            return Err(CallbackError::Used);
-        };
-        if !is_same_browser(callback.cookie.as_ref(), &browser_digest) {
-            return Err(CallbackError::OtherBrowser);
-        }
-        if callback.provider_id != flow.provider_id {
-            return Err(CallbackError::OtherProvider);
-        }
-        let provider = self
-            .provider(&flow.provider_id)
-            .ok_or(CallbackError::OtherProvider)?
-            .clone();
-        let issuer_fits = match (&callback.iss, provider.issuer()) {
-            (Some(iss), Some(issuer)) => iss == issuer,
-            (None, _) => !provider.iss_required(),
-            // Nothing to compare with: the path is the provider's own, which is as good.
-            (Some(_), None) => true,
-        };
-        if !issuer_fits {
-            return Err(CallbackError::OtherIssuer);
-        }
-        let Some(code) = callback.code.filter(|_| callback.error.is_none()) else {
-            let error = callback.error.ok_or(CallbackError::NoCode)?;
-            return self
-                .refused_by_provider(&store, flow, browser_digest, &error)
-                .await;
-        };
-        flow.status = FlowStatus::Exchanging { browser_digest };
-        flow.version += 1;
-        match store.commit(vec![Change::PutFlow(flow.clone())]).await {
-            Ok(()) => {}
-            Err(StoreError::Conflict) => return Err(CallbackError::Used),
-            Err(error) => return Err(BrokerError::from(error).into()),
-        }
-        let broker = self.clone();
-        let link_token = flow.link_token.clone();
-        // Detached: a browser that hangs up must not lose a code that is spent.
-        let finish = tokio::spawn(async move {
-            broker
-                .finish(
-                    &store,
-                    &provider,
-                    flow,
-                    browser_digest,
-                    &code,
-                    verifier.as_ref(),
-                )
-                .await
-        });
-        finish.await.expect("the exchange task does not panic")?;
-        Ok(link_token)
     }
 
     /// How the flow ended, for the browser that holds `cookie`. None while it is open.
@@ -260,215 +165,9 @@ impl Broker {
             None => Ok(None),
         }
     }
-
-    /// The provider sent the browser back with an error (RFC 6749 §4.1.2.1).
-    async fn refused_by_provider(
-        &self,
-        store: &Store,
-        mut flow: Flow,
-        browser_digest: [u8; 32],
-        error: &str,
-    ) -> Result<SecretString, CallbackError> {
-        let declined = error == "access_denied";
-        flow.status = if declined {
-            FlowStatus::Declined { browser_digest }
-        } else {
-            FlowStatus::Failed {
-                reason: refusal(error).to_owned(),
-                again: error == "temporarily_unavailable" || error == "server_error",
-                browser_digest,
-            }
-        };
-        let link_token = flow.link_token.clone();
-        match self.end(store, flow, Vec::new()).await {
-            Err(StoreError::Conflict) => Err(CallbackError::Used),
-            Err(error) => Err(BrokerError::from(error).into()),
-            Ok(()) => Ok(link_token),
-        }
-    }
-
-    /// Exchanges the code and stores what comes of it.
-    async fn finish(
-        &self,
-        store: &Store,
-        provider: &Provider,
-        mut flow: Flow,
-        browser_digest: [u8; 32],
-        code: &SecretString,
-        verifier: Option<&SecretString>,
-    ) -> Result<(), BrokerError> {
-        let http = &self.0.settings.http;
-        let redirect_uri = self.redirect_uri(provider);
-        let outcome = match provider.exchange(http, code, &redirect_uri, verifier).await {
-            Ok(tokens) => self.identified(provider, &flow, tokens).await,
-            Err(error) => Err(failure(error)),
-        };
-        match outcome {
-            Ok((tokens, identity)) => {
-                self.connected(store, flow, browser_digest, tokens, identity)
-                    .await
-            }
-            Err(Failure { reason, again }) => {
-                tracing::warn!(provider.id = provider.id(), "a sign-in failed: {reason}");
-                flow.status = FlowStatus::Failed {
-                    reason,
-                    again,
-                    browser_digest,
-                };
-                Ok(self.end(store, flow, Vec::new()).await?)
-            }
-        }
-    }
-
-    /// Asks who was connected, and refuses another account than the expected one.
-    async fn identified(
-        &self,
-        provider: &Provider,
-        flow: &Flow,
-        tokens: TokenSet,
-    ) -> Result<(TokenSet, Identity), Failure> {
-        let http = &self.0.settings.http;
-        let identity = match provider.identity(http, &tokens.access_token).await {
-            Ok(identity) => identity,
-            Err(error) => {
-                self.give_back(provider, &tokens).await;
-                return Err(failure(error));
-            }
-        };
-        let expected = match (&flow.expected_account_id, &flow.account_hint) {
-            (Some(id), _) => identity.id == *id,
-            (None, Some(hint)) => is_account(&identity.id, &identity.label, hint),
-            (None, None) => true,
-        };
-        if expected {
-            return Ok((tokens, identity));
-        }
-        // Some providers revoke all that the account ever granted to this client, and the account
-        // may be connected on purpose: then the token is only dropped.
-        if !self.is_connected(flow, &identity).await {
-            self.give_back(provider, &tokens).await;
-        }
-        Err(Failure {
-            reason: format!(
-                "You signed in as {}, but {} was expected. Nothing was connected. Try again and \
-                 choose the expected account.",
-                identity.label,
-                flow.account_hint.as_deref().unwrap_or("another account"),
-            ),
-            again: true,
-        })
-    }
-
-    async fn is_connected(&self, flow: &Flow, identity: &Identity) -> bool {
-        let Ok(store) = self.store().await else {
-            return true;
-        };
-        match store.connections(&flow.caller).await {
-            Ok(connections) => same_account(&connections, flow, identity).is_some(),
-            Err(_) => true,
-        }
-    }
-
-    async fn give_back(&self, provider: &Provider, tokens: &TokenSet) {
-        let refresh_token = tokens.refresh_token.as_ref();
-        let revoked = provider
-            .revoke(&self.0.settings.http, &tokens.access_token, refresh_token)
-            .await;
-        if let Err(error) = revoked {
-            tracing::warn!(provider.id = provider.id(), error = %error, "an unused token was not revoked");
-        }
-    }
-
-    /// Stores the grant and the flow's end in one transaction.
-    async fn connected(
-        &self,
-        store: &Store,
-        mut flow: Flow,
-        browser_digest: [u8; 32],
-        tokens: TokenSet,
-        identity: Identity,
-    ) -> Result<(), BrokerError> {
-        let connections = store.connections(&flow.caller).await?;
-        let id = same_account(&connections, &flow, &identity)
-            .map_or_else(new_connection_id, |connection| connection.id);
-        // Under the grant's lock: a refresh of the old grant must not overwrite the new one.
-        let lock = self.0.flights.lock(id);
-        let _guard = lock.lock().await;
-        let old = store.connection(&flow.caller, id).await?;
-        let now = self.now();
-        let grant = Grant {
-            access_token: tokens.access_token,
-            // Google gives a refresh token only on the first consent.
-            refresh_token: tokens
-                .refresh_token
-                .or_else(|| old.as_ref().and_then(|old| old.grant.refresh_token.clone())),
-            obtained_at: now,
-            expires_at: ends_at(now, tokens.expires_in),
-            // Absent means as requested (RFC 6749 §5.1).
-            scopes: tokens.scopes.unwrap_or_else(|| flow.scopes.clone()),
-            refreshing_since: None,
-        };
-        let connection = Connection {
-            version: old.as_ref().map_or(1, |old| old.version + 1),
-            id,
-            caller: flow.caller.clone(),
-            provider_id: flow.provider_id.clone(),
-            account_id: identity.id,
-            account: identity.label,
-            grant,
-            state: ConnectionState::Connected,
-            connected_at: old.map_or(now, |old| old.connected_at),
-        };
-        flow.status = FlowStatus::Completed {
-            connection: id,
-            browser_digest,
-        };
-        Ok(self
-            .end(store, flow, vec![Change::PutConnection(connection)])
-            .await?)
-    }
-
-    /// Writes a flow that changed its status, together with `changes`, and tells who waits.
-    async fn end(
-        &self,
-        store: &Store,
-        mut flow: Flow,
-        mut changes: Vec<Change>,
-    ) -> Result<(), StoreError> {
-        let now = self.now();
-        flow.version += 1;
-        flow.ended_at = (!flow.is_open()).then_some(now);
-        changes.push(Change::PutFlow(flow.clone()));
-        store.commit(changes).await?;
-        if matches!(flow.status, FlowStatus::Declined { .. }) {
-            self.0.vault.declined(&flow, now);
-        }
-        if flow.is_open() {
-            self.0.vault.changed();
-        } else {
-            self.0.vault.ended(&flow);
-        }
-        Ok(())
-    }
 }
 
-fn same_account<'a>(
-    connections: &'a [Connection],
-    flow: &Flow,
-    identity: &Identity,
-) -> Option<&'a Connection> {
-    connections.iter().find(|connection| {
-        connection.provider_id == flow.provider_id && connection.account_id == identity.id
-    })
-}
-
-fn new_connection_id() -> ConnectionId {
-    let mut id = [0; 8];
-    getrandom::fill(&mut id).expect("the operating system's random numbers are available");
-    ConnectionId(id)
-}
-
-fn is_same_browser(cookie: Option<&SecretString>, digest: &[u8; 32]) -> bool {
+pub(super) fn is_same_browser(cookie: Option<&SecretString>, digest: &[u8; 32]) -> bool {
     cookie.is_some_and(|cookie| seal::digest(cookie).ct_eq(digest).into())
 }
 
@@ -481,41 +180,4 @@ fn not_granted(provider: &Provider, flow: &Flow, granted: &BTreeSet<String>) -> 
         .filter(|scope| !granted.contains(*scope) && !base.contains(*scope))
         .map(|scope| provider.describe_scope(scope))
         .collect()
-}
-
-fn failure(error: OAuthError) -> Failure {
-    let again = match &error {
-        OAuthError::GrantRefused { .. } | OAuthError::Unreachable { .. } => true,
-        OAuthError::ClientRefused { .. }
-        | OAuthError::Refused { .. }
-        | OAuthError::Malformed { .. }
-        | OAuthError::Unusable { .. } => false,
-    };
-    let reason = match error {
-        OAuthError::GrantRefused { provider, .. } => format!(
-            "{provider} did not accept the code that it had sent. Codes work once and for a short \
-             time: try again."
-        ),
-        other => other.to_string(),
-    };
-    Failure { reason, again }
-}
-
-/// Our sentence for an error code of the authorization response. The provider's own text is never
-/// shown: anyone can write it into a link.
-fn refusal(error: &str) -> &'static str {
-    match error {
-        "invalid_scope" => {
-            "The provider does not know or does not allow a permission that was asked for. Check \
-             which permissions the registered app may ask for."
-        }
-        "unauthorized_client" | "invalid_request" | "unsupported_response_type" => {
-            "The provider does not accept requests of this app. Check the app's registration: \
-             client id, redirect URI and allowed grant types."
-        }
-        "server_error" | "temporarily_unavailable" => {
-            "The provider is not available at the moment. Try again in a few minutes."
-        }
-        _ => "The provider did not complete the sign-in. Try again with a new link.",
-    }
 }

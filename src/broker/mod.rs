@@ -6,6 +6,7 @@
 
 mod access;
 mod browser;
+mod callback;
 mod connections;
 mod flows;
 mod port;
