@@ -1,1 +1,4 @@
-//! Tests.
+//! The one integration binary: the server real, the provider a sandbox or an emulator, the clock
+//! fake where it can be.
+
+mod house;
