@@ -1,4 +1,55 @@
-//! Valetkey.
+//! Valetkey: an MCP server whose Gmail, Slack and GitHub tools act with each user's own OAuth grant.
+//!
+//! A valet key opens only what you lend it for. The model asks for a tool; Valetkey finds the
+//! user's grant, or hands the user a link to give one, then finishes the *same* call. The model and
+//! the MCP client never see a credential.
+//!
+//! # The life of a call
+//!
+//! 1. `tools/call` arrives in [`mcp`]; [`caller`] says whose it is.
+//! 2. [`call`] asks [`broker::Broker::access`] for what the tool needs. The table on that function
+//!    is the heart of the program.
+//! 3. `Granted`: the tool, of the `valetkey_toolkits` crate, runs with an `Api` handle that can
+//!    reach that provider's origin and nothing else. A 401 means one refresh and one repetition.
+//! 4. `Consent`: a flow is durable in [`store`] before its link leaves the process. How the link
+//!    travels depends on the client; `mcp::answer` has the three ways. The person opens it at
+//!    [`consent`], goes to the provider and comes back to the callback; the broker exchanges the
+//!    code ([`oauth`]), stores the grant, and the call that waited goes on at step 2.
+//! 5. `Denied`, or an error: a sentence that says what to do next.
+//!
+//! **Where does a call lacking a token go?** `mcp::handler` → [`call`] → `broker::access` →
+//! `broker::flows` (the link) → `mcp::answer` (to the client) and `consent` (to the person) →
+//! `broker::callback` (the grant) → back to [`call`].
+//!
+//! # The modules, in reading order
+//!
+//! | module | its one job | may import |
+//! |---|---|---|
+//! | [`caller`] | who is calling | |
+//! | [`config`] | one YAML file; the only reader of the environment | |
+//! | [`oauth`] | the provider's side: authorize URL, exchange, refresh, revoke, identity | `config` |
+//! | [`seal`] | encryption and the keyring | `config` |
+//! | [`store`] | sealed rows, durable before they are acknowledged | `seal`, `config`, `caller` |
+//! | [`broker`] | decides: granted, consent or denied; refresh; flows | `oauth`, `store`, `seal`, `config`, `caller` |
+//! | [`consent`] | the browser's side: connect page, callback, result pages | `broker`, `caller` |
+//! | [`call`] | runs one tool with a grant of the broker | `broker`, `caller`, `config` |
+//! | [`mcp`] | the server side of rmcp: the handler and the three answers | `call`, `broker`, `caller`, `config` |
+//! | [`demo`] | a sandbox provider and a scripted client; the tests' fake provider too | `config` |
+//! | [`cli`] | one file per command; wires everything | everything |
+//!
+//! [`clock`] and [`http`] are leaves that anyone may use. A test reads the `use` lines and fails
+//! when an arrow points the wrong way.
+//!
+//! # Invariants
+//!
+//! 1. No credential is in any MCP message, log line, error, page or panic, nor unsealed on disk.
+//! 2. A token goes only to its provider's configured origin; no client follows a redirect with it.
+//! 3. Nothing is acknowledged before it is durable; a link is durable before it is shown.
+//! 4. One refresh per grant, whatever the number of calls; a loser never overwrites a winner.
+//! 5. One caller can never use, see or name another's connection or flow.
+//! 6. stdout carries MCP and nothing else. EOF, SIGTERM and SIGINT end a stdio process within
+//!    100 ms with nothing half done.
+//! 7. A token's text is readable in `toolkits/api.rs`, in [`oauth`] and in [`seal`] only.
 
 pub mod broker;
 pub mod caller;
