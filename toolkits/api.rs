@@ -1,18 +1,25 @@
 //! The way to a provider's API: a tool can send a request with a token, it cannot read the token.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::header::HeaderMap;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 use url::Url;
 
-use crate::error::ToolError;
+use crate::error::{ErrorCode, ToolError};
+use crate::send;
+
+/// All the waiting of one call for rate limits and failures together.
+const WAIT_BUDGET: Duration = Duration::from_secs(10);
 
 /// Asks for a new access token after the provider refused the one given. `None`: there is none,
 /// the user has to reconnect.
@@ -40,87 +47,243 @@ pub struct ApiSettings {
     pub zone: jiff::tz::TimeZone,
 }
 
-/// A handle that sends requests to one provider as one account.
+/// A handle that sends requests to one provider as one account, for the length of one call.
 #[derive(Clone)]
-pub struct Api {
-    settings: Arc<ApiSettings>,
+pub struct Api(Arc<Call>);
+
+struct Call {
+    settings: ApiSettings,
+    started: Instant,
+    token: Mutex<Token>,
+    wait_left: Mutex<Duration>,
+}
+
+/// The token in use. Each renewal counts, so that of several requests that were refused with the
+/// same token only the first renews it.
+#[derive(Clone)]
+pub(crate) struct Token {
+    text: SecretString,
+    generation: u32,
 }
 
 impl Api {
     /// A handle that can reach `settings.base_url`'s origin and nothing else.
     pub fn new(settings: ApiSettings) -> Self {
-        Self {
-            settings: Arc::new(settings),
-        }
+        let token = Token {
+            text: settings.access_token.clone(),
+            generation: 0,
+        };
+        Self(Arc::new(Call {
+            settings,
+            started: Instant::now(),
+            token: Mutex::new(token),
+            wait_left: Mutex::new(WAIT_BUDGET),
+        }))
     }
 
     /// The account that acts.
     pub fn account(&self) -> &str {
-        &self.settings.account
+        &self.0.settings.account
     }
 
     /// The time of the call.
     pub fn now(&self) -> Timestamp {
-        self.settings.now
+        self.0.settings.now
     }
 
     /// The user's time zone.
     pub fn zone(&self) -> &jiff::tz::TimeZone {
-        &self.settings.zone
+        &self.0.settings.zone
     }
 
     /// Starts a read: repeated on 429, 5xx and connection failures, within the call's budget.
     ///
     /// `path` are segments after the base URL's path; each is percent-encoded, so that no argument
-    /// can climb out of its place.
+    /// can climb out of its place. An empty segment, `.` and `..` are invalid arguments.
     pub fn read(&self, method: Method, path: &[&str]) -> Request {
-        let _ = (method, path);
-        todo!("toolkits core")
+        self.request(method, path, Effect::Read)
     }
 
     /// Starts a write: sent once; repeated only when nothing can have happened (a 401 that was
     /// cured by a refresh, a 429, a refused connection).
     pub fn write(&self, method: Method, path: &[&str]) -> Request {
-        let _ = (method, path);
-        todo!("toolkits core")
+        self.request(method, path, Effect::Write)
+    }
+
+    fn request(&self, method: Method, path: &[&str], effect: Effect) -> Request {
+        let base = &self.0.settings.base_url;
+        let (url, problem) = match join(base, path) {
+            Ok(url) => (url, None),
+            Err(problem) => (base.clone(), Some(problem)),
+        };
+        Request {
+            api: self.clone(),
+            effect,
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: None,
+            problem,
+        }
+    }
+
+    pub(crate) fn client(&self) -> &reqwest::Client {
+        &self.0.settings.client
+    }
+
+    /// The time now, by the call's clock.
+    pub(crate) fn clock(&self) -> Timestamp {
+        self.now()
+            .checked_add(self.0.started.elapsed())
+            .unwrap_or_else(|_| self.now())
+    }
+
+    pub(crate) fn token(&self) -> Token {
+        self.0
+            .token
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// A token that may work after the provider refused `refused`.
+    pub(crate) async fn renewed(&self, refused: Token) -> Option<Token> {
+        let current = self.token();
+        if current.generation != refused.generation {
+            return Some(current);
+        }
+        let renewed = Token {
+            text: (self.0.settings.renew)(refused.text).await?,
+            generation: refused.generation + 1,
+        };
+        let mut token = self.0.token.lock().unwrap_or_else(PoisonError::into_inner);
+        if token.generation == refused.generation {
+            *token = renewed;
+        }
+        Some(token.clone())
+    }
+
+    /// Takes `wait` from what this call may still wait. False: it is more than is left.
+    pub(crate) fn spend(&self, wait: Duration) -> bool {
+        let mut left = self
+            .0
+            .wait_left
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match left.checked_sub(wait) {
+            Some(rest) => {
+                *left = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The header that carries `token`, for a URL of the provider's own origin and no other.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that puts a token into an API request"
+    )]
+    pub(crate) fn authorization(&self, url: &Url, token: &Token) -> Result<HeaderValue, ToolError> {
+        if url.origin() != self.0.settings.base_url.origin() || !url.origin().is_tuple() {
+            return Err(ToolError::new(
+                ErrorCode::Rejected,
+                "The request would have left the provider's API; it was not sent.",
+                "Correct the arguments and call again.",
+            ));
+        }
+        let mut header = HeaderValue::try_from(format!("Bearer {}", token.text.expose_secret()))
+            .map_err(|_| unauthorized())?;
+        header.set_sensitive(true);
+        Ok(header)
     }
 }
 
-/// A request being built.
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api")
+            .field("account", &self.0.settings.account)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The provider does not take the token, and there is no other.
+pub(crate) fn unauthorized() -> ToolError {
+    ToolError::new(
+        ErrorCode::Unauthorized,
+        "The provider no longer accepts this connection.",
+        "Ask the user to connect the account again.",
+    )
+}
+
+/// Whether a request changes something at the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Read,
+    Write,
+}
+
+/// A request being built. What is wrong with it is said when it is sent.
 #[must_use]
 pub struct Request {
-    api: Api,
+    pub(crate) api: Api,
+    pub(crate) effect: Effect,
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Vec<u8>>,
+    pub(crate) problem: Option<ToolError>,
 }
 
 impl Request {
     /// Adds a query parameter.
-    pub fn query(self, name: &str, value: impl ToString) -> Self {
-        let _ = (&self.api, name, value.to_string());
-        todo!("toolkits core")
+    pub fn query(mut self, name: &str, value: impl ToString) -> Self {
+        self.url
+            .query_pairs_mut()
+            .append_pair(name, &value.to_string());
+        self
     }
 
-    /// Adds a header that is not a credential.
-    pub fn header(self, name: &'static str, value: &str) -> Self {
-        let _ = (name, value);
-        todo!("toolkits core")
+    /// Adds a header that is not a credential. A value with line breaks or other control
+    /// characters is an invalid argument.
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("a header's name is a constant");
+        match HeaderValue::from_str(value) {
+            Ok(value) => {
+                self.headers.insert(name, value);
+            }
+            Err(_) => {
+                self.problem
+                    .get_or_insert(ToolError::invalid_arguments(format!(
+                        "The value for the header `{name}` has characters that a header cannot carry."
+                    )));
+            }
+        }
+        self
     }
 
     /// Sets a JSON body.
-    pub fn json(self, body: &impl Serialize) -> Self {
-        let _ = serde_json::to_vec(body);
-        todo!("toolkits core")
+    pub fn json(mut self, body: &impl Serialize) -> Self {
+        let body = serde_json::to_vec(body).expect("a request body is a struct of plain values");
+        self.body = Some(body);
+        // Slack warns about JSON without a charset; the others do not mind it.
+        self.header(CONTENT_TYPE.as_str(), "application/json; charset=utf-8")
     }
 
     /// Sets a form body.
-    pub fn form(self, fields: &[(&str, String)]) -> Self {
-        let _ = fields;
-        todo!("toolkits core")
+    pub fn form(mut self, fields: &[(&str, String)]) -> Self {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        self.body = Some(body.into_bytes());
+        self.header(CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded")
     }
 
-    /// Sends it. 401 (after one refresh), 429, 5xx, time limits and oversized answers are errors
-    /// here, the same for every provider; every other status is the toolkit's to judge.
+    /// Sends it. 401 (after one refresh), rate limits, 5xx, time limits and oversized answers are
+    /// errors here, the same for every provider; every other status, redirects included, is the
+    /// toolkit's to judge.
     pub async fn send(self) -> Result<Response, ToolError> {
-        todo!("toolkits core")
+        send::send(self).await
     }
 }
 
@@ -132,11 +295,60 @@ pub struct Response {
     pub headers: HeaderMap,
     /// The body.
     pub body: Vec<u8>,
+    pub(crate) effect: Effect,
 }
 
 impl Response {
-    /// Parses the body; a misfit is [`crate::error::ErrorCode::BadResponse`] and quotes nothing.
+    /// Parses the body; a misfit is [`ErrorCode::BadResponse`] and quotes nothing. After a write
+    /// that succeeded it is [`ErrorCode::OutcomeUnknown`]: what was written cannot be told.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ToolError> {
-        todo!("toolkits core")
+        serde_json::from_slice(&self.body).map_err(|_| {
+            if self.effect == Effect::Write && self.status.is_success() {
+                return send::outcome_unknown("the provider's answer could not be understood");
+            }
+            ToolError::new(
+                ErrorCode::BadResponse,
+                "The provider's answer could not be understood.",
+                "Call again; if it stays so, the provider's API or its address is not what it \
+                 should be.",
+            )
+        })
     }
 }
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `base` with `path` after its own, each segment percent-encoded.
+fn join(base: &Url, path: &[&str]) -> Result<Url, ToolError> {
+    for segment in path {
+        // `Url` drops tabs and line breaks from a segment before it looks for dots.
+        if matches!(*segment, "" | "." | "..") || segment.contains(char::is_control) {
+            return Err(ToolError::invalid_arguments(
+                "A name or id is empty or has characters that it cannot have.",
+            ));
+        }
+    }
+    let mut url = base.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    url.path_segments_mut()
+        .map_err(|()| {
+            ToolError::new(
+                ErrorCode::Rejected,
+                "The provider's API address in the configuration has no host.",
+                "Ask the operator to correct it.",
+            )
+        })?
+        .pop_if_empty()
+        .extend(path);
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests;

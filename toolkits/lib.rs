@@ -6,15 +6,20 @@
 //! ToolError>`, plus one line in its toolkit's table. [`api::Api`] holds the access token
 //! privately: a tool can send a request, it cannot read a credential.
 //!
-//! In reading order: [`tool`] (what a tool is), [`api`] (the way to the provider), [`error`],
-//! [`output`], [`sanitize`], then one folder per toolkit.
+//! In reading order: [`tool`] (what a tool is), [`arguments`] and `schema` (what goes in),
+//! [`output`] and [`sanitize`] (what comes out), [`error`], [`api`] with `send` and `wait` (the way
+//! to the provider), [`when`] and [`cursor`] (two kinds of argument), then one folder per toolkit.
 
 pub mod api;
+pub mod arguments;
 pub mod cursor;
 pub mod error;
 pub mod output;
 pub mod sanitize;
+mod schema;
+mod send;
 pub mod tool;
+mod wait;
 pub mod when;
 
 /// Every built-in tool, in the order of the list: by toolkit, then as in its table.

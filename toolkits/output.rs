@@ -3,11 +3,24 @@
 //! Claude Code and Codex show the model only `structuredContent` when it is there, Gemini CLI and
 //! opencode only the text: so every fact is in both.
 
+use std::fmt::Write as _;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::sanitize::visible;
+
+/// The text of a typed result is cut here, in characters: a page of a list is meant to fit.
+const TEXT_LIMIT: usize = 20_000;
+
+/// Raw text is cut here: 60,000 characters are about 15,000 tokens, and hosts cut at 25,000.
+const RAW_LIMIT: usize = 60_000;
+
 /// A finished result: the text block and the structured form of the same facts.
+///
+/// Both carry text of third parties, without its invisible characters: whoever passes it on marks
+/// it as untrusted.
 #[derive(Clone, Debug)]
 pub struct Output {
     /// For people and for hosts that show only text.
@@ -16,7 +29,8 @@ pub struct Output {
     pub structured: Option<Map<String, Value>>,
 }
 
-/// How a typed result reads as text. Concise, names first, every fact of the struct included.
+/// How a typed result reads as text. Concise, names first, every fact of the struct included,
+/// except `warnings`, `truncated` and `account`, which are appended to every text.
 pub trait Render {
     /// The text block.
     fn render(&self) -> String;
@@ -31,4 +45,227 @@ pub struct Page {
     pub returned: usize,
     /// The provider's estimate of all items, where it gives one.
     pub total_estimate: Option<u64>,
+}
+
+impl Render for Page {
+    fn render(&self) -> String {
+        let mut line = match self.total_estimate {
+            Some(total) => format!("{} of about {total} shown.", self.returned),
+            None => format!("{} shown.", self.returned),
+        };
+        match &self.next_cursor {
+            Some(cursor) => write!(line, " Next page: cursor={cursor}"),
+            None => write!(line, " No more pages."),
+        }
+        .expect("a string takes every write");
+        line
+    }
+}
+
+/// The output of a typed result.
+pub(crate) fn typed(result: &(impl Serialize + Render), account: &str) -> Output {
+    let value = serde_json::to_value(result).expect("a result is a struct of plain values");
+    let Value::Object(mut structured) = value else {
+        panic!("a result is a struct, and a struct is an object");
+    };
+    let removed: usize = structured.values_mut().map(clean).sum();
+    let (mut text, cut) = cut_at_line(visible(&result.render()).text, TEXT_LIMIT);
+
+    let mut warnings = match structured.remove("warnings") {
+        Some(Value::Array(warnings)) => warnings,
+        _ => Vec::new(),
+    };
+    if removed > 0 {
+        warnings.push(removal_note(removed).into());
+    }
+    text.push('\n');
+    for warning in warnings.iter().filter_map(Value::as_str) {
+        text.push_str("\nWarning: ");
+        text.push_str(warning);
+    }
+    text.push_str("\nAccount: ");
+    text.push_str(account);
+
+    let truncated = structured.get("truncated").and_then(Value::as_bool) == Some(true);
+    structured.insert("truncated".to_owned(), Value::Bool(truncated || cut));
+    structured.insert("warnings".to_owned(), Value::Array(warnings));
+    structured.insert("account".to_owned(), account.into());
+    Output {
+        text,
+        structured: Some(structured),
+    }
+}
+
+/// The output of a raw-text tool.
+pub(crate) fn raw(text: &str, account: &str) -> Output {
+    let cleaned = visible(text);
+    let mut out = format!("Account: {account}\n");
+    if cleaned.removed > 0 {
+        out.push_str("Warning: ");
+        out.push_str(&removal_note(cleaned.removed));
+        out.push('\n');
+    }
+    out.push_str(&cut_at_line(cleaned.text, RAW_LIMIT).0);
+    Output {
+        text: out,
+        structured: None,
+    }
+}
+
+fn removal_note(removed: usize) -> String {
+    format!(
+        "{removed} invisible character{} removed from third-party text; somebody may have hidden \
+         something there.",
+        if removed == 1 { " was" } else { "s were" }
+    )
+}
+
+/// Cleans every string of a result: a tool that forgets to is covered.
+fn clean(value: &mut Value) -> usize {
+    match value {
+        Value::String(text) => {
+            let cleaned = visible(text);
+            *text = cleaned.text;
+            cleaned.removed
+        }
+        Value::Array(items) => items.iter_mut().map(clean).sum(),
+        Value::Object(fields) => fields.values_mut().map(clean).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
+}
+
+/// Cuts a text after the last whole line that fits, and says so.
+fn cut_at_line(mut text: String, limit: usize) -> (String, bool) {
+    let Some((end, _)) = text.char_indices().nth(limit) else {
+        return (text, false);
+    };
+    let all = text.chars().count();
+    // A very long line is cut in the middle rather than dropped.
+    let end = match text[..end].rfind('\n') {
+        Some(line) if line > end / 2 => line,
+        _ => end,
+    };
+    text.truncate(end);
+    let shown = text.chars().count();
+    write!(
+        text,
+        "\n[truncated: {shown} of {all} characters shown; ask for less, for example with a smaller \
+         `limit`]"
+    )
+    .expect("a string takes every write");
+    (text, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Serialize;
+    use serde_json::json;
+
+    use super::{Page, Render, raw, typed};
+
+    #[derive(Serialize)]
+    struct Letter {
+        body: String,
+        lines: Vec<String>,
+        warnings: Vec<String>,
+    }
+
+    impl Render for Letter {
+        fn render(&self) -> String {
+            format!("{}\n{}", self.body, self.lines.join("\n"))
+        }
+    }
+
+    #[test]
+    fn text_and_structure_both_name_the_account_and_the_warnings() {
+        let output = typed(
+            &Letter {
+                body: "Hello".into(),
+                lines: vec![],
+                warnings: vec!["Half of it is missing.".into()],
+            },
+            "ada@example.org",
+        );
+        assert!(output.text.starts_with("Hello"));
+        assert!(output.text.contains("Warning: Half of it is missing."));
+        assert!(output.text.ends_with("Account: ada@example.org"));
+        let structured = output.structured.unwrap();
+        assert_eq!(structured["account"], "ada@example.org");
+        assert_eq!(structured["warnings"], json!(["Half of it is missing."]));
+        assert_eq!(structured["truncated"], false);
+    }
+
+    #[test]
+    fn invisible_characters_are_removed_everywhere_and_counted_once() {
+        let output = typed(
+            &Letter {
+                body: "He\u{200b}llo".into(),
+                lines: vec!["\u{e0041}x".into()],
+                warnings: vec![],
+            },
+            "a",
+        );
+        let structured = output.structured.unwrap();
+        assert_eq!(structured["body"], "Hello");
+        assert_eq!(structured["lines"], json!(["x"]));
+        assert!(
+            structured["warnings"][0]
+                .as_str()
+                .unwrap()
+                .starts_with("2 invisible characters")
+        );
+        assert!(output.text.starts_with("Hello\nx"));
+        assert!(output.text.contains("Warning: 2 invisible characters"));
+    }
+
+    #[test]
+    fn a_long_text_is_cut_at_a_line_and_says_so_and_keeps_its_end() {
+        let output = typed(
+            &Letter {
+                body: String::new(),
+                lines: vec!["é".repeat(99); 1000],
+                warnings: vec!["Mind this.".into()],
+            },
+            "a",
+        );
+        assert!(output.text.chars().count() < 20_300);
+        assert!(
+            output
+                .text
+                .contains("é\n[truncated: 19900 of 100000 characters shown")
+        );
+        assert!(output.text.ends_with("Warning: Mind this.\nAccount: a"));
+        assert_eq!(output.structured.unwrap()["truncated"], true);
+    }
+
+    #[test]
+    fn raw_text_stays_raw_with_a_header_and_a_hard_limit() {
+        let output = raw("diff --git a b\n+\u{202e}x", "octocat");
+        assert!(output.structured.is_none());
+        assert_eq!(
+            output.text.lines().collect::<Vec<_>>(),
+            [
+                "Account: octocat",
+                "Warning: 1 invisible character was removed from third-party text; somebody may have \
+                 hidden something there.",
+                "diff --git a b",
+                "+x",
+            ]
+        );
+        let long = raw(&"x".repeat(70_000), "octocat").text;
+        assert!(long.contains("[truncated: 60000 of 70000 characters shown"));
+    }
+
+    #[test]
+    fn a_page_reads_as_one_line() {
+        let mut page = Page {
+            next_cursor: Some("abc".into()),
+            returned: 20,
+            total_estimate: Some(45),
+        };
+        assert_eq!(page.render(), "20 of about 45 shown. Next page: cursor=abc");
+        page.next_cursor = None;
+        page.total_estimate = None;
+        assert_eq!(page.render(), "20 shown. No more pages.");
+    }
 }

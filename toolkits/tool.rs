@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::api::Api;
 use crate::error::ToolError;
 use crate::output::{Output, Render};
+use crate::{arguments, output, schema};
 
 /// The scopes a tool needs: every group must be satisfied, by any one scope of the group.
 ///
@@ -60,11 +61,9 @@ impl Annotations {
     };
 }
 
-type Run = Arc<
-    dyn Fn(Api, Value) -> Pin<Box<dyn Future<Output = Result<Output, ToolError>> + Send>>
-        + Send
-        + Sync,
->;
+type Check = fn(Value) -> Result<(), ToolError>;
+type Running = Pin<Box<dyn Future<Output = Result<Output, ToolError>> + Send>>;
+type Run = Arc<dyn Fn(Api, Value) -> Running + Send + Sync>;
 
 /// One tool, as listed to clients and as run.
 #[derive(Clone)]
@@ -87,6 +86,7 @@ pub struct Tool {
     pub input_schema: Arc<Map<String, Value>>,
     /// JSON Schema of `structuredContent`; none for tools whose result is raw text.
     pub output_schema: Option<Arc<Map<String, Value>>>,
+    check: Check,
     run: Run,
 }
 
@@ -112,6 +112,11 @@ impl Tool {
     /// The description is the doc comment of `A`, the input schema is `A`'s, the output schema
     /// is `R`'s. Arguments that do not fit `A` are answered with
     /// [`ToolError::invalid_arguments`], naming the path of the misfit.
+    ///
+    /// Every tool has the argument `account`, and every result `account`, `truncated` and
+    /// `warnings`: `A` need not declare the first, `R` only those it has something to say in (a
+    /// `truncated: bool`, a `warnings: Vec<String>`), and [`Render`] leaves all three to
+    /// [`crate::output`].
     pub fn new<A, R, F, Fut>(declaration: Declaration, function: F) -> Self
     where
         A: DeserializeOwned + JsonSchema + Send + 'static,
@@ -119,8 +124,62 @@ impl Tool {
         F: Fn(Api, A) -> Fut + Send + Sync + Copy + 'static,
         Fut: Future<Output = Result<R, ToolError>> + Send + 'static,
     {
-        let _ = (declaration, function);
-        todo!("toolkits helper: build schemas, run closure")
+        let run: Run = Arc::new(move |api, arguments| {
+            Box::pin(async move {
+                let arguments = arguments::parse(arguments)?;
+                let account = api.account().to_owned();
+                let result = function(api, arguments).await?;
+                Ok(output::typed(&result, &account))
+            })
+        });
+        Self::assemble::<A>(declaration, Some(Arc::new(schema::of_result::<R>())), run)
+    }
+
+    /// Makes a tool whose result is raw text (a diff, a file, a log, a mail body): it has no
+    /// output schema, so that every host shows the text, unescaped.
+    ///
+    /// The text begins with a few header lines of its own; the acting account is put before them.
+    pub fn raw_text<A, F, Fut>(declaration: Declaration, function: F) -> Self
+    where
+        A: DeserializeOwned + JsonSchema + Send + 'static,
+        F: Fn(Api, A) -> Fut + Send + Sync + Copy + 'static,
+        Fut: Future<Output = Result<String, ToolError>> + Send + 'static,
+    {
+        let run: Run = Arc::new(move |api, arguments| {
+            Box::pin(async move {
+                let arguments = arguments::parse(arguments)?;
+                let account = api.account().to_owned();
+                let text = function(api, arguments).await?;
+                Ok(output::raw(&text, &account))
+            })
+        });
+        Self::assemble::<A>(declaration, None, run)
+    }
+
+    fn assemble<A: DeserializeOwned + JsonSchema>(
+        declaration: Declaration,
+        output_schema: Option<Arc<Map<String, Value>>>,
+        run: Run,
+    ) -> Self {
+        let (description, input_schema) = schema::of_arguments::<A>();
+        Self {
+            name: declaration.name,
+            toolkit: declaration.toolkit,
+            provider: declaration.provider,
+            title: declaration.title,
+            description,
+            scopes: declaration.scopes,
+            annotations: declaration.annotations,
+            input_schema: Arc::new(input_schema),
+            output_schema,
+            check: |arguments| arguments::parse::<A>(arguments).map(|_| ()),
+            run,
+        }
+    }
+
+    /// Says whether `arguments` fit, so that a call that cannot run asks nobody for consent.
+    pub fn check(&self, arguments: Value) -> Result<(), ToolError> {
+        (self.check)(arguments)
     }
 
     /// Runs the tool. `arguments` must be a JSON object.

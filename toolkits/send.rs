@@ -1,0 +1,185 @@
+//! Sends a request, repeats it where that is safe, and judges what is the same for every provider.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::AUTHORIZATION;
+
+use crate::api::{Effect, Request, Response, unauthorized};
+use crate::error::{ErrorCode, ToolError};
+use crate::wait;
+
+/// How often a request is sent at most; the repetition after a renewed token is not counted.
+const TRIES: u32 = 3;
+
+/// The largest answer that is read, also after decompression.
+const BODY_LIMIT: usize = 10 * 1024 * 1024;
+
+/// What became of one try.
+enum Tried {
+    Answered(Response),
+    /// No connection: the provider has seen nothing.
+    NotSent,
+    /// Sent, or perhaps sent, and no whole answer came back.
+    Lost,
+    TooLarge,
+}
+
+/// Sends `request` as [`Request::send`] says.
+pub(crate) async fn send(request: Request) -> Result<Response, ToolError> {
+    if let Some(problem) = request.problem {
+        return Err(problem);
+    }
+    let mut token = request.api.token();
+    let mut renewed = false;
+    let mut failures = 0;
+    loop {
+        let authorization = request.api.authorization(&request.url, &token)?;
+        let tried = attempt(&request, authorization).await;
+        if let Tried::Answered(response) = &tried
+            && response.status == StatusCode::UNAUTHORIZED
+        {
+            if renewed {
+                return Err(unauthorized());
+            }
+            renewed = true;
+            token = request.api.renewed(token).await.ok_or_else(unauthorized)?;
+            continue;
+        }
+        let (error, wait) = match judge(&request, tried) {
+            Verdict::Done(response) => return Ok(response),
+            Verdict::Failed(error) => return Err(error),
+            Verdict::Again(error, wait) => (error, wait),
+        };
+        failures += 1;
+        let wait = wait.unwrap_or_else(|| wait::backoff(failures));
+        if failures == TRIES || !request.api.spend(wait) {
+            return Err(error);
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
+enum Verdict {
+    Done(Response),
+    Failed(ToolError),
+    /// Repeat it, after the wait that the provider asked for; or fail so.
+    Again(ToolError, Option<Duration>),
+}
+
+fn judge(request: &Request, tried: Tried) -> Verdict {
+    match (tried, request.effect) {
+        (Tried::Answered(response), effect) => {
+            if wait::is_rate_limit(response.status, &response.headers) {
+                let wait = wait::asked_for(&response.headers, request.api.clock());
+                Verdict::Again(rate_limited(wait), wait)
+            } else if response.status.is_server_error() && effect == Effect::Write {
+                let status = response.status.as_u16();
+                Verdict::Failed(outcome_unknown(&format!(
+                    "the provider answered with its own fault, HTTP {status}"
+                )))
+            } else if response.status.is_server_error() {
+                let wait = wait::asked_for(&response.headers, request.api.clock());
+                let mut error = ToolError::new(
+                    ErrorCode::Unreachable,
+                    format!(
+                        "The provider answered with its own fault, HTTP {}.",
+                        response.status.as_u16()
+                    ),
+                    "Nothing was changed; call again later.",
+                );
+                error.retry_after_s = wait.map(|wait| wait.as_secs().max(1));
+                Verdict::Again(error, wait)
+            } else {
+                Verdict::Done(response)
+            }
+        }
+        (Tried::NotSent, _) => Verdict::Again(unreachable("could not be reached"), None),
+        (Tried::Lost, Effect::Read) => {
+            Verdict::Again(unreachable("did not answer in time or in full"), None)
+        }
+        (Tried::Lost, Effect::Write) => Verdict::Failed(outcome_unknown("no whole answer came")),
+        (Tried::TooLarge, Effect::Read) => Verdict::Failed(ToolError::new(
+            ErrorCode::TooLarge,
+            "The provider's answer is larger than 10 MiB and was not read.",
+            "Ask for less: a smaller `limit` or a narrower query.",
+        )),
+        (Tried::TooLarge, Effect::Write) => Verdict::Failed(outcome_unknown(
+            "the provider's answer was too large to read",
+        )),
+    }
+}
+
+async fn attempt(request: &Request, authorization: reqwest::header::HeaderValue) -> Tried {
+    let mut headers = request.headers.clone();
+    headers.insert(AUTHORIZATION, authorization);
+    let mut sending = request
+        .api
+        .client()
+        .request(request.method.clone(), request.url.clone())
+        .headers(headers);
+    if let Some(body) = &request.body {
+        sending = sending.body(body.clone());
+    }
+    // The client's errors name the URL with its query, so they are judged and dropped here.
+    let mut answer = match sending.send().await {
+        Ok(answer) => answer,
+        Err(error) if error.is_connect() => return Tried::NotSent,
+        Err(_) => return Tried::Lost,
+    };
+    let announced = answer.content_length().unwrap_or(0);
+    if usize::try_from(announced).is_ok_and(|length| length > BODY_LIMIT) {
+        return Tried::TooLarge;
+    }
+    let mut body = Vec::new();
+    loop {
+        match answer.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > BODY_LIMIT => return Tried::TooLarge,
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => break,
+            Err(_) => return Tried::Lost,
+        }
+    }
+    Tried::Answered(Response {
+        status: answer.status(),
+        headers: answer.headers().clone(),
+        body,
+        effect: request.effect,
+    })
+}
+
+/// A write was sent and nobody can say whether it happened, because of `why`.
+pub(crate) fn outcome_unknown(why: &str) -> ToolError {
+    ToolError::new(
+        ErrorCode::OutcomeUnknown,
+        format!("The request was sent, but {why}: it may have happened."),
+        "Check whether it did before you repeat it; a repetition may do it twice.",
+    )
+}
+
+/// The provider asks to slow down; `wait` is for how long, where it says so.
+pub(crate) fn rate_limited(wait: Option<Duration>) -> ToolError {
+    let message = "The provider limits how fast this account may call; nothing was changed.";
+    match wait {
+        Some(wait) => {
+            // Part of a second counts as a whole one: a repetition must not come too early.
+            let wait = Duration::from_secs(wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
+            let fix = format!("Wait {} seconds, then call again.", wait.as_secs().max(1));
+            ToolError::new(ErrorCode::RateLimited, message, fix).retry_after(wait)
+        }
+        None => ToolError::new(
+            ErrorCode::RateLimited,
+            message,
+            "Wait a minute, then call again.",
+        )
+        .retry_after(Duration::from_secs(60)),
+    }
+}
+
+fn unreachable(how: &str) -> ToolError {
+    ToolError::new(
+        ErrorCode::Unreachable,
+        format!("The provider {how}; nothing was changed."),
+        "Call again in a moment.",
+    )
+}
