@@ -1,9 +1,41 @@
 //! Encryption of what is stored, and the keyring.
+//!
+//! A master key, which comes from outside the vault, wraps data keys; a data key seals rows and
+//! handles, each with a key of its own derived for that purpose.
+
+pub mod keyring;
+pub mod master;
+
+mod cipher;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
+
+/// Why a key cannot be used. No message holds a byte of one.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// The text is not a master key.
+    #[error(
+        "a master key is 32 random bytes in base64; `head -c 32 /dev/urandom | base64` makes one"
+    )]
+    MalformedMasterKey,
+    /// The keyring is wrapped under another master key.
+    #[error("the master key is not the one that this vault was made with")]
+    WrongMasterKey,
+    /// The keyring's bytes were altered or cut.
+    #[error("the keyring is damaged")]
+    DamagedKeyring,
+    /// A later version of this program wrote the vault.
+    #[error("the vault has format {found}, and this program knows formats up to {known}")]
+    NewerFormat {
+        /// The vault's.
+        found: u64,
+        /// Ours.
+        known: u64,
+    },
+}
 
 /// SHA-256 of a secret's text: what is stored and compared in its place.
 pub fn digest(secret: &SecretString) -> [u8; 32] {

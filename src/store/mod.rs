@@ -2,3 +2,13 @@
 
 pub mod records;
 pub mod sled;
+
+mod database;
+mod files;
+mod key_file;
+mod lock;
+mod open;
+mod rows;
+
+#[cfg(test)]
+mod tests;

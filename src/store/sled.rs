@@ -4,15 +4,25 @@
 //! acknowledge. sled's `flush()` alone ends in `sync_file_range` on Linux, which loses acknowledged
 //! writes at a power cut (measured: 20 of 100; with our `sync_all()` 0 of 150).
 
-use crate::caller::Caller;
-use crate::store::records::{Connection, ConnectionId, Flow, FlowId};
-use crate::{clock::Clock, config::MasterKeySource};
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
-/// The open store. A handle: clones share it. Every call that touches the disk runs on a blocking
-/// thread.
+use crate::caller::Caller;
+use crate::clock::Clock;
+use crate::config::MasterKeySource;
+use crate::store::database::Database;
+use crate::store::open;
+use crate::store::records::{Connection, ConnectionId, Flow, FlowId};
+
+/// The open store. A handle: clones share it, and the last one to go closes it. Every call that
+/// touches the disk runs on a blocking thread.
+///
+/// After a failed write nothing more is written until the store is opened anew: what the disk has
+/// then is unknown. Connections can still be read. Flows cannot: without a write no flow can move,
+/// and the last one written may have a link that was never durable.
 #[derive(Clone, Debug)]
-pub struct Store(());
+pub struct Store(Arc<Database>);
 
 /// One change of a transaction. A put must carry the version it replaces plus one.
 #[derive(Clone, Debug)]
@@ -28,7 +38,7 @@ pub enum Change {
 }
 
 /// Why the store cannot be opened or used; each message says what to do next.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process has the store open.
     #[error(
@@ -66,21 +76,28 @@ impl Store {
     ///
     /// Takes the lock file, checks the directory's owner and mode, finds or (for a brand-new store
     /// only) makes the key, checks it against the store's key-check value, and only then lets sled
-    /// at the files.
+    /// at the files. Gives up after 10 s.
     pub async fn open(
         dir: &Path,
         master_key: &MasterKeySource,
         clock: Clock,
     ) -> Result<Self, StoreError> {
-        let _ = (dir, master_key, clock);
-        todo!("store helper")
+        let damaged = |cause: &str| StoreError::damaged(dir, cause);
+        let (path, master_key) = (dir.to_owned(), master_key.clone());
+        let opening = tokio::task::spawn_blocking(move || open::open(&path, &master_key, &clock));
+        match tokio::time::timeout(open::LIMIT, opening).await {
+            Ok(Ok(opened)) => opened.map(|database| Self(Arc::new(database))),
+            // sled panics on some damage.
+            Ok(Err(_)) => Err(damaged("the database could not be read to its end")),
+            Err(_) => Err(damaged("the database did not open within 10 seconds")),
+        }
     }
 
     /// Applies all changes or none, durably. [`StoreError::Conflict`] when a put's version is not
-    /// the stored one plus one.
+    /// the stored one plus one. Goes on to its end when the caller stops waiting.
     pub async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
-        let _ = changes;
-        todo!("store helper")
+        self.on_disk(move |database| database.commit(&changes))
+            .await
     }
 
     /// A connection of this caller.
@@ -89,42 +106,97 @@ impl Store {
         caller: &Caller,
         id: ConnectionId,
     ) -> Result<Option<Connection>, StoreError> {
-        let _ = (caller, id);
-        todo!("store helper")
+        let caller = caller.clone();
+        self.on_disk(move |database| database.connection(&caller, id))
+            .await
     }
 
     /// All connections of this caller, oldest first.
     pub async fn connections(&self, caller: &Caller) -> Result<Vec<Connection>, StoreError> {
-        let _ = caller;
-        todo!("store helper")
+        let caller = caller.clone();
+        self.on_disk(move |database| database.connections(&caller))
+            .await
     }
 
     /// A flow.
     pub async fn flow(&self, id: FlowId) -> Result<Option<Flow>, StoreError> {
-        let _ = id;
-        todo!("store helper")
+        self.on_disk(move |database| database.flow(id)).await
     }
 
     /// The flow that waits for the `state` with this SHA-256.
     pub async fn flow_by_state(&self, state_digest: [u8; 32]) -> Result<Option<Flow>, StoreError> {
-        let _ = state_digest;
-        todo!("store helper")
+        self.on_disk(move |database| database.flow_by_state(&state_digest))
+            .await
     }
 
     /// Every flow, expired ones included. There are at most 10,000.
     pub async fn flows(&self) -> Result<Vec<Flow>, StoreError> {
-        todo!("store helper")
+        self.on_disk(Database::flows).await
     }
 
     /// Seals bytes that leave the process and come back (`requestState`), bound to `context`.
     pub fn seal_handle(&self, context: &[u8], plaintext: &[u8]) -> Vec<u8> {
-        let _ = (context, plaintext);
-        todo!("store helper")
+        self.0.keyring().seal_handle(context, plaintext)
     }
 
     /// Opens what [`Store::seal_handle`] made; none if it was altered or made for another context.
     pub fn open_handle(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
-        let _ = (context, sealed);
-        todo!("store helper")
+        let plaintext = self.0.keyring().open_handle(context, sealed)?;
+        Some(plaintext.to_vec())
+    }
+
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let database = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || work(&database)).await;
+        // A panic of sled ends the call, not the process.
+        done.unwrap_or_else(|_| Err(self.0.interrupted()))
+    }
+}
+
+impl StoreError {
+    /// The operating system's refusal to do something with `path`, as "cannot be read".
+    pub(super) fn io(path: &Path, what: &str, error: &io::Error) -> Self {
+        let fix = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                "Free space on that disk, then try again."
+            }
+            io::ErrorKind::ReadOnlyFilesystem => {
+                "Set `store` to a directory on a disk that can be written to."
+            }
+            io::ErrorKind::PermissionDenied => {
+                "Give your user access to it, or set `store` to another directory."
+            }
+            _ => "Check that disk, then try again.",
+        };
+        Self::Failed {
+            path: path.display().to_string(),
+            cause: format!("it {what} ({error})"),
+            fix: fix.to_owned(),
+        }
+    }
+
+    /// sled's refusal, in our words but for what the operating system said.
+    pub(super) fn sled(dir: &Path, error: &sled::Error) -> Self {
+        match error {
+            sled::Error::Io(error) => Self::io(dir, "cannot be read or written", error),
+            sled::Error::Corruption { .. } => Self::damaged(dir, "the database is damaged"),
+            sled::Error::CollectionNotFound(_)
+            | sled::Error::Unsupported(_)
+            | sled::Error::ReportableBug(_) => Self::damaged(dir, "the database cannot be used"),
+        }
+    }
+
+    /// The database is there and does not work.
+    pub(super) fn damaged(dir: &Path, cause: &str) -> Self {
+        Self::Failed {
+            path: dir.display().to_string(),
+            cause: cause.to_owned(),
+            fix: "Nothing was deleted. Try again; if that does not help, keep a copy of the \
+                  directory, move it away, and connect your accounts again."
+                .to_owned(),
+        }
     }
 }

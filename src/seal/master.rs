@@ -1,0 +1,58 @@
+//! The master key, which wraps the data keys and is kept outside the vault.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
+
+use crate::seal::SealError;
+use crate::seal::cipher::{Cipher, derive};
+
+const LEN: usize = 32;
+
+/// 32 random bytes, wiped when dropped.
+pub struct MasterKey(Zeroizing<[u8; LEN]>);
+
+impl MasterKey {
+    /// A new one from the operating system's random numbers.
+    pub fn generate() -> Self {
+        let mut key = Zeroizing::new([0; LEN]);
+        getrandom::fill(&mut *key).expect("the operating system's random numbers are available");
+        Self(key)
+    }
+
+    /// Reads 32 bytes of base64 (RFC 4648 §4), with white space around and padding or not.
+    pub fn parse(text: &SecretString) -> Result<Self, SealError> {
+        #[expect(clippy::disallowed_methods, reason = "the key's text becomes the key")]
+        let text = text.expose_secret().trim();
+        // The decoder wants room for its estimate, which is rounded up to a multiple of three.
+        let mut decoded = Zeroizing::new([0; LEN + 4]);
+        match STANDARD_PAD_INDIFFERENT.decode_slice(text, &mut *decoded) {
+            Ok(LEN) => {
+                let mut key = Zeroizing::new([0; LEN]);
+                key.copy_from_slice(&decoded[..LEN]);
+                Ok(Self(key))
+            }
+            _ => Err(SealError::MalformedMasterKey),
+        }
+    }
+
+    /// The text that [`MasterKey::parse`] reads, as a line for a file.
+    pub fn to_line(&self) -> Zeroizing<String> {
+        let mut line = Zeroizing::new(String::with_capacity(2 * LEN));
+        STANDARD_PAD_INDIFFERENT.encode_string(&*self.0, &mut line);
+        line.push('\n');
+        line
+    }
+
+    /// The cipher that wraps data keys.
+    pub(super) fn wrapping(&self) -> Cipher {
+        Cipher::derive(&self.0, "valetkey master: wrap data keys")
+    }
+
+    /// A value that tells this key from another one and nothing else about it.
+    pub(super) fn check_value(&self) -> [u8; 16] {
+        let derived = derive(&self.0, "valetkey master: check value");
+        *derived.first_chunk().expect("16 of 32 bytes")
+    }
+}

@@ -1,0 +1,294 @@
+//! The trees of an open store: what is read, and how a change becomes durable.
+
+use std::fmt;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::{Mutex, OnceLock};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use sled::transaction::{
+    ConflictableTransactionError, TransactionError, Transactional, TransactionalTree,
+};
+use sled::{Db, IVec, Tree};
+
+use crate::caller::Caller;
+use crate::seal::keyring::Keyring;
+use crate::store::lock::OwnerLock;
+use crate::store::records::{Connection, ConnectionId, Flow, FlowId, FlowStatus};
+use crate::store::rows::{self, RowError};
+use crate::store::sled::{Change, StoreError};
+
+/// An open database. The fields are dropped in this order: sled, which flushes, before the lock.
+pub(super) struct Database {
+    dir: PathBuf,
+    keyring: Keyring,
+    connections: Tree,
+    flows: Tree,
+    states: Tree,
+    db: Db,
+    /// sled's log, through a descriptor of ours.
+    log: File,
+    /// One write at a time.
+    writing: Mutex<()>,
+    /// Why nothing more is written, once a write has failed. What the disk has then is unknown: a
+    /// later `fsync` that succeeds says nothing about the pages of one that failed.
+    broken: OnceLock<StoreError>,
+    _lock: OwnerLock,
+}
+
+/// As much of a record as a put has to know of the one it replaces.
+#[derive(Deserialize)]
+struct Version {
+    version: u64,
+}
+
+type Refused = ConflictableTransactionError<StoreError>;
+
+impl Database {
+    /// Opens the trees.
+    pub(super) fn new(
+        dir: PathBuf,
+        keyring: Keyring,
+        db: Db,
+        log: File,
+        lock: OwnerLock,
+    ) -> Result<Self, StoreError> {
+        let tree = |name| {
+            db.open_tree(name)
+                .map_err(|error| StoreError::sled(&dir, &error))
+        };
+        let (connections, flows, states) = (
+            tree(rows::CONNECTIONS)?,
+            tree(rows::FLOWS)?,
+            tree(rows::STATES)?,
+        );
+        let database = Self {
+            dir,
+            keyring,
+            connections,
+            flows,
+            states,
+            db,
+            log,
+            writing: Mutex::new(()),
+            broken: OnceLock::new(),
+            _lock: lock,
+        };
+        database.make_durable()?;
+        Ok(database)
+    }
+
+    /// The data keys.
+    pub(super) fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    pub(super) fn connection(
+        &self,
+        caller: &Caller,
+        id: ConnectionId,
+    ) -> Result<Option<Connection>, StoreError> {
+        let key = rows::connection_key(caller, id);
+        self.read(&self.connections, rows::CONNECTIONS, &key)
+    }
+
+    pub(super) fn connections(&self, caller: &Caller) -> Result<Vec<Connection>, StoreError> {
+        let found = self.connections.scan_prefix(rows::caller_prefix(caller));
+        let mut connections: Vec<Connection> = self.read_all(found, rows::CONNECTIONS)?;
+        connections.sort_by_key(|connection| (connection.connected_at, connection.id));
+        Ok(connections)
+    }
+
+    pub(super) fn flow(&self, id: FlowId) -> Result<Option<Flow>, StoreError> {
+        self.check_writable()?;
+        self.read(&self.flows, rows::FLOWS, &id.0)
+    }
+
+    pub(super) fn flow_by_state(&self, state: &[u8; 32]) -> Result<Option<Flow>, StoreError> {
+        self.check_writable()?;
+        let Some(id) = self.read::<FlowId>(&self.states, rows::STATES, state)? else {
+            return Ok(None);
+        };
+        let flow = self.read(&self.flows, rows::FLOWS, &id.0)?;
+        // The flow may have moved on between the two reads.
+        Ok(flow.filter(|flow| awaited_state(flow) == Some(state)))
+    }
+
+    pub(super) fn flows(&self) -> Result<Vec<Flow>, StoreError> {
+        self.check_writable()?;
+        self.read_all(self.flows.iter(), rows::FLOWS)
+    }
+
+    /// Applies all changes or none; returns once they are on the disk.
+    pub(super) fn commit(&self, changes: &[Change]) -> Result<(), StoreError> {
+        // The lock is poisoned only by a panic in here, which `check_writable` then reports.
+        let _writing = self.writing.lock();
+        self.check_writable()?;
+        let trees = (&self.connections, &self.flows, &self.states);
+        let applied = trees.transaction(|(connections, flows, states)| {
+            changes
+                .iter()
+                .try_for_each(|change| self.apply(change, connections, flows, states))
+        });
+        let done = match applied {
+            Ok(()) => self.make_durable(),
+            Err(TransactionError::Abort(refused)) => return Err(refused),
+            Err(TransactionError::Storage(error)) => Err(StoreError::sled(&self.dir, &error)),
+        };
+        done.inspect_err(|error| {
+            tracing::error!(error = %error, "a write failed; the vault is closed for writing");
+            self.broken.get_or_init(|| error.clone());
+        })
+    }
+
+    /// What sled applied → its log → the disk. The first step alone survives the end of this
+    /// process, not of the machine: on Linux sled ends it with `sync_file_range`.
+    fn make_durable(&self) -> Result<(), StoreError> {
+        self.db
+            .flush()
+            .map_err(|error| StoreError::sled(&self.dir, &error))?;
+        self.log
+            .sync_all()
+            .map_err(|error| StoreError::io(&self.dir, "cannot be made durable", &error))
+    }
+
+    fn apply(
+        &self,
+        change: &Change,
+        connections: &TransactionalTree,
+        flows: &TransactionalTree,
+        states: &TransactionalTree,
+    ) -> Result<(), Refused> {
+        match change {
+            Change::PutConnection(connection) => {
+                let key = rows::connection_key(&connection.caller, connection.id);
+                let stored = connections.get(key)?;
+                let stored: Option<Version> = self.stored(stored, rows::CONNECTIONS, &key)?;
+                replaces(connection.version, stored.map(|stored| stored.version))?;
+                let row = rows::seal(&self.keyring, rows::CONNECTIONS, &key, connection);
+                connections.insert(&key, self.sealed(row)?)?;
+            }
+            Change::DeleteConnection(caller, id) => {
+                connections.remove(&rows::connection_key(caller, *id))?;
+            }
+            Change::PutFlow(flow) => {
+                let key = &flow.id.0;
+                let stored: Option<Flow> = self.stored(flows.get(key)?, rows::FLOWS, key)?;
+                replaces(flow.version, stored.as_ref().map(|stored| stored.version))?;
+                if let Some(state) = stored.as_ref().and_then(awaited_state) {
+                    states.remove(state)?;
+                }
+                if let Some(state) = awaited_state(flow) {
+                    let row = rows::seal(&self.keyring, rows::STATES, state, &flow.id);
+                    states.insert(state, self.sealed(row)?)?;
+                }
+                let row = rows::seal(&self.keyring, rows::FLOWS, key, flow);
+                flows.insert(key, self.sealed(row)?)?;
+            }
+            Change::DeleteFlow(id) => {
+                let stored: Option<Flow> = self.stored(flows.get(id.0)?, rows::FLOWS, &id.0)?;
+                if let Some(state) = stored.as_ref().and_then(awaited_state) {
+                    states.remove(state)?;
+                }
+                flows.remove(&id.0)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The record of a row that a transaction found.
+    fn stored<R: DeserializeOwned>(
+        &self,
+        value: Option<IVec>,
+        name: &str,
+        key: &[u8],
+    ) -> Result<Option<R>, Refused> {
+        let Some(value) = value else { return Ok(None) };
+        self.row(rows::open(&self.keyring, name, key, &value))
+            .map_err(Refused::Abort)
+    }
+
+    /// The value of a row that a transaction puts.
+    fn sealed(&self, value: Result<Vec<u8>, RowError>) -> Result<Vec<u8>, Refused> {
+        self.row(value).map_err(Refused::Abort)
+    }
+
+    fn row<T>(&self, row: Result<T, RowError>) -> Result<T, StoreError> {
+        row.map_err(|error| StoreError::Failed {
+            path: self.dir.display().to_string(),
+            cause: error.to_string(),
+            fix: match error {
+                RowError::TooLong => "Ask for fewer scopes, or for shorter tokens.",
+                RowError::UnknownForm => "Use the Valetkey that this vault was last open in.",
+            }
+            .to_owned(),
+        })
+    }
+
+    fn check_writable(&self) -> Result<(), StoreError> {
+        if let Some(error) = self.broken.get() {
+            return Err(error.clone());
+        }
+        if self.writing.is_poisoned() {
+            return Err(self.interrupted());
+        }
+        Ok(())
+    }
+
+    /// A call that a panic ended.
+    pub(super) fn interrupted(&self) -> StoreError {
+        StoreError::damaged(&self.dir, "the database ended in the middle of a call")
+    }
+
+    fn read<R: DeserializeOwned>(
+        &self,
+        tree: &Tree,
+        name: &str,
+        key: &[u8],
+    ) -> Result<Option<R>, StoreError> {
+        let value = tree
+            .get(key)
+            .map_err(|error| StoreError::sled(&self.dir, &error))?;
+        match value {
+            Some(value) => self.row(rows::open(&self.keyring, name, key, &value)),
+            None => Ok(None),
+        }
+    }
+
+    fn read_all<R: DeserializeOwned>(
+        &self,
+        found: sled::Iter,
+        name: &str,
+    ) -> Result<Vec<R>, StoreError> {
+        let mut records = Vec::new();
+        for row in found {
+            let (key, value) = row.map_err(|error| StoreError::sled(&self.dir, &error))?;
+            records.extend(self.row(rows::open(&self.keyring, name, &key, &value))?);
+        }
+        Ok(records)
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Database({})", self.dir.display())
+    }
+}
+
+/// The digest of the `state` that the flow waits for, if it does.
+fn awaited_state(flow: &Flow) -> Option<&[u8; 32]> {
+    match &flow.status {
+        FlowStatus::AtProvider { state_digest, .. } => Some(state_digest),
+        _ => None,
+    }
+}
+
+/// A put must carry the stored version plus one; a row that is absent has version 0.
+fn replaces(version: u64, stored: Option<u64>) -> Result<(), Refused> {
+    if version.checked_sub(1) == Some(stored.unwrap_or(0)) {
+        Ok(())
+    } else {
+        Err(Refused::Abort(StoreError::Conflict))
+    }
+}

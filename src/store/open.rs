@@ -1,0 +1,126 @@
+//! Opening a store: the directory, the lock, the key, and only then the database.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::clock::Clock;
+use crate::config::MasterKeySource;
+use crate::seal::SealError;
+use crate::seal::keyring::Keyring;
+use crate::store::key_file::KeySource;
+use crate::store::lock::OwnerLock;
+use crate::store::sled::StoreError;
+use crate::store::{database::Database, files};
+
+/// How long opening may take before we give up on it. sled has been seen to hang on damaged files.
+pub(super) const LIMIT: Duration = Duration::from_secs(10);
+
+/// The wrapped data keys and the format of the store. It lies beside the database, not in it, so
+/// that a wrong key is found before sled writes anything, which it does whenever it opens.
+const KEYRING: &str = "keyring";
+
+/// sled's own directory, and its log in there.
+const DATABASE: &str = "sled";
+const LOG: &str = "db";
+
+/// How long to wait for sled's own lock.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+const CACHE_BYTES: u64 = 8 * 1024 * 1024;
+const FLUSH_EVERY_MS: u64 = 500;
+
+/// Opens or makes the store in `dir`. Blocks.
+pub(super) fn open(
+    dir: &Path,
+    master_key: &MasterKeySource,
+    clock: &Clock,
+) -> Result<Database, StoreError> {
+    let dir =
+        std::path::absolute(dir).map_err(|error| StoreError::io(dir, "cannot be found", &error))?;
+    let key = KeySource::new(master_key, &dir)?;
+    files::private_directory(&dir)?;
+    files::local_file_system(&dir)?;
+    let lock = OwnerLock::take(&dir)?;
+    let keyring = unlock(&dir, key, clock)?;
+
+    let home = dir.join(DATABASE);
+    files::create_directory(&home)?;
+    let db = open_database(&dir, &home)?;
+    let log = home.join(LOG);
+    let log = File::open(&log).map_err(|error| StoreError::io(&log, "cannot be opened", &error))?;
+    let database = Database::new(dir.clone(), keyring, db, log, lock)?;
+    files::secure_tree(&home)?;
+    for made in [Some(&*dir), dir.parent()].into_iter().flatten() {
+        files::sync_directory(made)
+            .map_err(|error| StoreError::io(made, "cannot be made durable", &error))?;
+    }
+    Ok(database)
+}
+
+/// The keyring of an existing store, opened with the master key, or a new one for a new store.
+fn unlock(dir: &Path, key: KeySource, clock: &Clock) -> Result<Keyring, StoreError> {
+    let path = dir.join(KEYRING);
+    if let Some(file) = files::read(&path, |_| Ok(()))? {
+        let refused = |error| refused(dir, &error);
+        Keyring::check_format(&file).map_err(refused)?;
+        return Keyring::open(&file, &key.existing(dir)?).map_err(refused);
+    }
+    if dir.join(DATABASE).join(LOG).exists() {
+        return Err(StoreError::Key(format!(
+            "the vault in {dir} has lost its file `{KEYRING}`, without which nothing in it can be \
+             read. Put the file back from your backup, or move {dir} away and connect your \
+             accounts again.",
+            dir = dir.display()
+        )));
+    }
+    let (keyring, file) = Keyring::create(&key.existing_or_new()?, clock.now());
+    files::write_atomically(&path, &file)?;
+    Ok(keyring)
+}
+
+fn refused(dir: &Path, error: &SealError) -> StoreError {
+    let path = dir.display().to_string();
+    let fix = match error {
+        SealError::WrongMasterKey | SealError::MalformedMasterKey => {
+            return StoreError::Key(format!(
+                "the vault at {path} stays closed: {error}. Nothing was changed. Set the key that \
+                 it was made with, or move {path} away to start a new vault."
+            ));
+        }
+        SealError::DamagedKeyring => {
+            "Nothing was changed. Put the file `keyring` back from your backup, or move the \
+             directory away and connect your accounts again."
+        }
+        SealError::NewerFormat { .. } => {
+            "Nothing was changed. Use the newer Valetkey that this vault was last open in."
+        }
+    };
+    StoreError::Failed {
+        path,
+        cause: error.to_string(),
+        fix: fix.to_owned(),
+    }
+}
+
+/// Opens sled. We hold the owner's lock, so if sled's own is taken it is by a store that was just
+/// closed in this process and whose threads are still ending: that is worth a wait.
+fn open_database(dir: &Path, home: &Path) -> Result<sled::Db, StoreError> {
+    let config = sled::Config::new()
+        .path(home)
+        .mode(sled::Mode::LowSpace)
+        .cache_capacity(CACHE_BYTES)
+        .flush_every_ms(Some(FLUSH_EVERY_MS));
+    let started = Instant::now();
+    loop {
+        match config.open() {
+            Err(sled::Error::Io(error))
+                if error.to_string().starts_with("could not acquire lock")
+                    && started.elapsed() < LOCK_WAIT =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            opened => return opened.map_err(|error| StoreError::sled(dir, &error)),
+        }
+    }
+}
