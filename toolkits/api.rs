@@ -55,6 +55,7 @@ struct Call {
     settings: ApiSettings,
     started: Instant,
     token: Mutex<Token>,
+    renewing: tokio::sync::Mutex<()>,
     wait_left: Mutex<Duration>,
 }
 
@@ -77,6 +78,7 @@ impl Api {
             settings,
             started: Instant::now(),
             token: Mutex::new(token),
+            renewing: tokio::sync::Mutex::new(()),
             wait_left: Mutex::new(WAIT_BUDGET),
         }))
     }
@@ -148,6 +150,7 @@ impl Api {
 
     /// A token that may work after the provider refused `refused`.
     pub(crate) async fn renewed(&self, refused: Token) -> Option<Token> {
+        let _one_at_a_time = self.0.renewing.lock().await;
         let current = self.token();
         if current.generation != refused.generation {
             return Some(current);
@@ -156,11 +159,8 @@ impl Api {
             text: (self.0.settings.renew)(refused.text).await?,
             generation: refused.generation + 1,
         };
-        let mut token = self.0.token.lock().unwrap_or_else(PoisonError::into_inner);
-        if token.generation == refused.generation {
-            *token = renewed;
-        }
-        Some(token.clone())
+        *self.0.token.lock().unwrap_or_else(PoisonError::into_inner) = renewed.clone();
+        Some(renewed)
     }
 
     /// Takes `wait` from what this call may still wait. False: it is more than is left.
@@ -237,6 +237,10 @@ pub struct Request {
 
 impl Request {
     /// Adds a query parameter.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "numbers and strings are passed as they are; a reference would be noise at each call"
+    )]
     pub fn query(mut self, name: &str, value: impl ToString) -> Self {
         self.url
             .query_pairs_mut()

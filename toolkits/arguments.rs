@@ -114,7 +114,7 @@ mod tests {
     use super::{OneOrMany, parse};
     use crate::error::ErrorCode;
 
-    #[derive(Debug, Deserialize)]
+    #[derive(Debug, PartialEq, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Arguments {
         name: String,
@@ -123,7 +123,7 @@ mod tests {
         point: Option<Point>,
     }
 
-    #[derive(Debug, Deserialize)]
+    #[derive(Debug, PartialEq, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Point {
         x: u32,
@@ -137,9 +137,15 @@ mod tests {
             (json!([]), vec![]),
             (Value::Null, vec![]),
         ] {
-            let arguments: Arguments =
-                parse(json!({ "name": "n", "labels": labels, "account": "me" })).unwrap();
-            assert_eq!(arguments.labels.0, expected);
+            let arguments = json!({
+                "name": "n", "labels": labels, "account": "me", "point": { "x": 1 },
+            });
+            let expected = Arguments {
+                name: "n".into(),
+                labels: OneOrMany(expected.into_iter().map(str::to_owned).collect()),
+                point: Some(Point { x: 1 }),
+            };
+            assert_eq!(parse::<Arguments>(arguments).unwrap(), expected);
         }
     }
 

@@ -22,6 +22,9 @@ pub mod tool;
 mod wait;
 pub mod when;
 
+#[cfg(test)]
+mod fake;
+
 /// Every built-in tool, in the order of the list: by toolkit, then as in its table.
 pub fn all() -> Vec<tool::Tool> {
     Vec::new()

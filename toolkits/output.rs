@@ -114,9 +114,8 @@ pub(crate) fn raw(text: &str, account: &str) -> Output {
 
 fn removal_note(removed: usize) -> String {
     format!(
-        "{removed} invisible character{} removed from third-party text; somebody may have hidden \
-         something there.",
-        if removed == 1 { " was" } else { "s were" }
+        "{removed} invisible character{} left out here; somebody may have hidden something.",
+        if removed == 1 { " is" } else { "s are" }
     )
 }
 
@@ -246,8 +245,7 @@ mod tests {
             output.text.lines().collect::<Vec<_>>(),
             [
                 "Account: octocat",
-                "Warning: 1 invisible character was removed from third-party text; somebody may have \
-                 hidden something there.",
+                "Warning: 1 invisible character is left out here; somebody may have hidden something.",
                 "diff --git a b",
                 "+x",
             ]

@@ -231,7 +231,6 @@ mod tests {
     /// What to look at.
     #[derive(Deserialize, JsonSchema)]
     #[serde(rename_all = "snake_case")]
-    #[expect(dead_code, reason = "only its schema is looked at")]
     enum Which {
         /// Those that are
         /// open.

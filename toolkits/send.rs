@@ -172,7 +172,7 @@ pub(crate) fn rate_limited(wait: Option<Duration>) -> ToolError {
             message,
             "Wait a minute, then call again.",
         )
-        .retry_after(Duration::from_secs(60)),
+        .retry_after(Duration::from_mins(1)),
     }
 }
 

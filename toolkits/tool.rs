@@ -162,14 +162,22 @@ impl Tool {
         run: Run,
     ) -> Self {
         let (description, input_schema) = schema::of_arguments::<A>();
+        let Declaration {
+            name,
+            toolkit,
+            provider,
+            title,
+            scopes,
+            annotations,
+        } = declaration;
         Self {
-            name: declaration.name,
-            toolkit: declaration.toolkit,
-            provider: declaration.provider,
-            title: declaration.title,
+            name,
+            toolkit,
+            provider,
+            title,
             description,
-            scopes: declaration.scopes,
-            annotations: declaration.annotations,
+            scopes,
+            annotations,
             input_schema: Arc::new(input_schema),
             output_schema,
             check: |arguments| arguments::parse::<A>(arguments).map(|_| ()),

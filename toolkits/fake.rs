@@ -1,0 +1,182 @@
+//! A provider on loopback for the tests: it answers as a test says and remembers what it was asked.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, Method, Uri};
+use axum::response::IntoResponse;
+use jiff::tz::TimeZone;
+use secrecy::SecretString;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use url::Url;
+
+use crate::api::{Api, ApiSettings};
+
+/// A request that arrived.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    /// The HTTP method.
+    pub(crate) method: Method,
+    /// The path as it was sent, still encoded.
+    pub(crate) path: String,
+    /// The query, decoded.
+    pub(crate) query: Vec<(String, String)>,
+    /// The headers.
+    pub(crate) headers: HeaderMap,
+    /// The body.
+    pub(crate) body: Bytes,
+}
+
+impl Seen {
+    /// A query parameter's value; empty when absent.
+    pub(crate) fn query(&self, name: &str) -> &str {
+        self.query
+            .iter()
+            .find(|(known, _)| known == name)
+            .map_or("", |(_, value)| value)
+    }
+
+    /// A header's value; empty when absent.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+/// A running provider.
+pub(crate) struct Provider {
+    /// Its origin.
+    pub(crate) url: Url,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Provider {
+    /// Starts one. `answer` is given each request and how many came before it.
+    pub(crate) async fn start<R: IntoResponse>(
+        answer: impl Fn(&Seen, usize) -> R + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let remember = seen.clone();
+        let answer = Arc::new(answer);
+        let app = Router::new().fallback(
+            move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
+                let query = uri.query().unwrap_or_default();
+                let request = Seen {
+                    method,
+                    path: uri.path().to_owned(),
+                    query: url::form_urlencoded::parse(query.as_bytes())
+                        .into_owned()
+                        .collect(),
+                    headers,
+                    body,
+                };
+                let before = {
+                    let mut seen = remember.lock().unwrap();
+                    seen.push(request.clone());
+                    seen.len() - 1
+                };
+                let response = answer(&request, before).into_response();
+                async move { response }
+            },
+        );
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { url, seen }
+    }
+
+    /// What was asked so far.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// An `Api` for it that acts as `octocat` with the token `token-0`, then `token-1`, …
+    pub(crate) fn api(&self) -> Api {
+        Api::new(settings(&self.url))
+    }
+}
+
+/// The settings of [`Provider::api`], for a test that changes some.
+pub(crate) fn settings(base_url: &Url) -> ApiSettings {
+    let renewals = Arc::new(Mutex::new(0));
+    ApiSettings {
+        client: client(Duration::from_mins(1)),
+        base_url: base_url.clone(),
+        access_token: SecretString::from("token-0"),
+        renew: Arc::new(move |_| {
+            let number = {
+                let mut renewals = renewals.lock().unwrap();
+                *renewals += 1;
+                *renewals
+            };
+            Box::pin(async move { Some(SecretString::from(format!("token-{number}"))) })
+        }),
+        account: "octocat".to_owned(),
+        now: "2026-11-23T10:00:00Z".parse().unwrap(),
+        zone: TimeZone::get("Europe/Berlin").unwrap(),
+    }
+}
+
+/// A client as the server's own, but without idle connections: their timers would turn a paused
+/// clock.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the server's own client lives in the other package"
+)]
+pub(crate) fn client(timeout: Duration) -> reqwest::Client {
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .pool_max_idle_per_host(0)
+        .timeout(timeout)
+        .build()
+        .unwrap()
+}
+
+/// A server that reads a request, writes `answer` as it is and closes the connection; an empty
+/// answer is a connection that breaks. Returns its origin and the number of requests so far.
+pub(crate) async fn raw(answer: Vec<u8>) -> (Url, Arc<AtomicUsize>) {
+    serve_raw(Some(answer)).await
+}
+
+/// A server that reads requests and never answers.
+pub(crate) async fn silent() -> (Url, Arc<AtomicUsize>) {
+    serve_raw(None).await
+}
+
+async fn serve_raw(answer: Option<Vec<u8>>) -> (Url, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = count.clone();
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        loop {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 64 * 1024];
+            if connection.read(&mut request).await.unwrap_or(0) == 0 {
+                continue;
+            }
+            counted.fetch_add(1, Ordering::SeqCst);
+            match &answer {
+                // The client may stop reading before the end.
+                Some(answer) => connection.write_all(answer).await.unwrap_or_default(),
+                None => held.push(connection),
+            }
+        }
+    });
+    (url, count)
+}
