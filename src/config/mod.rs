@@ -3,16 +3,41 @@
 //! Unknown keys are errors with a line number; a literal secret is refused; `${env:NAME}` and
 //! `${file:PATH}` are expanded. With no file, a built-in provider is enabled for each of
 //! `GOOGLE_CLIENT_ID`, `SLACK_CLIENT_ID`, `GITHUB_CLIENT_ID` that is set.
+//!
+//! | variable | what it does |
+//! |---|---|
+//! | `VALETKEY_CONFIG` | the configuration file, when `--config` names none |
+//! | `VALETKEY_MASTER_KEY` | the vault's master key: 32 bytes, base64 |
+//! | `VALETKEY_LOG` | what is logged, see [`log_filter`] |
+//! | `GOOGLE_CLIENT_ID`, `GOOGLE_CLIENT_SECRET`, the same for `SLACK` and `GITHUB` | providers, when there is no file |
+//! | `HOME`, `XDG_CONFIG_HOME` | where things are, see [`paths`] |
+//! | those in `${env:NAME}` | as the file says |
 
+pub mod error;
 pub mod paths;
 pub mod provider;
+pub mod response_map;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+mod address;
+mod entry;
+mod expand;
+mod file;
+mod sections;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 use url::Url;
+
+use error::ConfigError;
+use expand::{Reader, line};
+use file::FileForm;
+use provider::ProviderEntry;
 
 /// The whole configuration, checked and expanded.
 #[derive(Clone, Debug)]
@@ -75,3 +100,135 @@ pub enum MasterKeySource {
     /// A 0600 file outside the store's directory, made for a brand-new store only.
     File(PathBuf),
 }
+
+/// The variables of an environment: the process's, or a test's.
+pub type Variables<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// The ids of the providers that a client id in the environment enables when there is no file, and
+/// the beginnings of the variables' names.
+const FROM_ENVIRONMENT: [(&str, &str); 3] = [
+    ("google", "GOOGLE"),
+    ("slack", "SLACK"),
+    ("github", "GITHUB"),
+];
+
+impl Config {
+    /// Loads the configuration: the file at `explicit`, else at `VALETKEY_CONFIG`, else at
+    /// `$XDG_CONFIG_HOME/valetkey/valetkey.yaml`, else at `~/.config/valetkey/valetkey.yaml`, else
+    /// from the environment alone. Nothing in the current directory is ever looked at.
+    pub fn load(explicit: Option<&Path>) -> Result<Self, ConfigError> {
+        Self::load_with(explicit, &process_variable)
+    }
+
+    /// [`Config::load`] with other variables than the process's.
+    pub fn load_with(
+        explicit: Option<&Path>,
+        variables: Variables<'_>,
+    ) -> Result<Self, ConfigError> {
+        let found = file::find(explicit, variables)?;
+        let (source, form) = match found {
+            Some((path, text)) => {
+                let form = file::parse(&path, &text)?;
+                (Some(path), form)
+            }
+            None => (None, FileForm::default()),
+        };
+        let reader = Reader {
+            file: source.as_deref().unwrap_or(Path::new("")),
+            variables,
+        };
+        if let Some(policy) = &form.policy {
+            return Err(sections::not_yet(reader, line(policy), "policy"));
+        }
+        let providers = match &source {
+            Some(_) => providers(reader, &form)?,
+            None => providers_from_environment(variables)?,
+        };
+        let store_dir = sections::store_dir(reader, form.store.as_ref())?;
+        Ok(Self {
+            server: sections::server(reader, &form.server.unwrap_or_default())?,
+            elicitation: sections::elicitation(reader, form.elicitation.as_ref())?,
+            toolkits: sections::toolkits(reader, &form.toolkits.unwrap_or_default(), &providers)?,
+            master_key: master_key(variables, &store_dir)?,
+            store_dir,
+            providers,
+            source,
+        })
+    }
+}
+
+/// `VALETKEY_LOG`: a filter in the syntax of `tracing-subscriber`'s `EnvFilter`, for example
+/// `info` or `valetkey=debug`. None when it is not set or empty.
+pub fn log_filter() -> Option<String> {
+    text(&process_variable, "VALETKEY_LOG").ok().flatten()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+fn process_variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// A variable's text. An empty one counts as not set: hosts pass on empty ones.
+fn text(variables: Variables<'_>, name: &str) -> Result<Option<String>, ConfigError> {
+    variables(name)
+        .filter(|value| !value.is_empty())
+        .map(OsString::into_string)
+        .transpose()
+        .map_err(|_| ConfigError::Environment(format!("{name} is not UTF-8. Set it again.")))
+}
+
+fn providers(reader: Reader<'_>, form: &FileForm) -> Result<Vec<ProviderEntry>, ConfigError> {
+    let mut ids = BTreeSet::new();
+    let mut providers = Vec::new();
+    let forms = form.auth.as_ref().and_then(|auth| auth.providers.as_ref());
+    for form in forms.into_iter().flatten() {
+        let id = entry::id(reader, form)?;
+        if !ids.insert(id.clone()) {
+            let problem = format!("`{id}` is the id of an earlier entry. Choose another one");
+            return Err(reader.wrong(line(form), "id", &problem));
+        }
+        if entry::enabled(reader, &form.value)? {
+            providers.push(entry::provider(reader, form)?);
+        }
+    }
+    Ok(providers)
+}
+
+fn providers_from_environment(variables: Variables<'_>) -> Result<Vec<ProviderEntry>, ConfigError> {
+    let mut providers = Vec::new();
+    for (id, name) in FROM_ENVIRONMENT {
+        if let Some(client_id) = text(variables, &format!("{name}_CLIENT_ID"))? {
+            let mut entry = ProviderEntry::new(id, Some(id), &client_id);
+            let secret = text(variables, &format!("{name}_CLIENT_SECRET"))?;
+            entry.client_secret = secret.map(SecretString::from);
+            providers.push(entry);
+        }
+    }
+    Ok(providers)
+}
+
+fn master_key(variables: Variables<'_>, store_dir: &Path) -> Result<MasterKeySource, ConfigError> {
+    if let Some(key) = text(variables, "VALETKEY_MASTER_KEY")? {
+        if !STANDARD.decode(&key).is_ok_and(|key| key.len() == 32) {
+            let problem = "VALETKEY_MASTER_KEY is not the base64 of 32 bytes. Make one with: \
+                           head -c 32 /dev/urandom | base64";
+            return Err(ConfigError::Environment(problem.to_owned()));
+        }
+        return Ok(MasterKeySource::Environment(SecretString::from(key)));
+    }
+    let file = paths::master_key_file(&paths::home(variables)?);
+    if file.starts_with(store_dir) {
+        return Err(ConfigError::Environment(format!(
+            "The store at {} would contain its own key, {}. Choose another directory for `store`.",
+            store_dir.display(),
+            file.display()
+        )));
+    }
+    Ok(MasterKeySource::File(file))
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,12 @@
 //! Entries written for Arcade's `engine.yaml` load unchanged.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use secrecy::SecretString;
 use url::Url;
+
+use crate::config::response_map::ResponsePath;
 
 /// One entry of `auth.providers`.
 #[derive(Clone, Debug)]
@@ -40,12 +43,35 @@ pub struct ProviderEntry {
     pub user_info_request: Request,
     /// `oauth2.token_introspection_request`.
     pub introspection_request: Request,
-    /// `api.base_url`: the only origin that this provider's tokens go to.
+    /// `api.base_url`: the only origin that this provider's tokens go to. Its path ends in a slash.
     pub api_base_url: Option<Url>,
 }
 
+impl ProviderEntry {
+    /// An entry that says nothing but who it is.
+    pub fn new(id: &str, provider_id: Option<&str>, client_id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            provider_id: provider_id.map(str::to_owned),
+            description: None,
+            client_id: client_id.to_owned(),
+            client_secret: None,
+            pkce: None,
+            scope_delimiter: None,
+            issuer: None,
+            authorization_request: Request::default(),
+            token_request: Request::default(),
+            refresh_request: Request::default(),
+            revocation_request: Request::default(),
+            user_info_request: Request::default(),
+            introspection_request: Request::default(),
+            api_base_url: None,
+        }
+    }
+}
+
 /// One request of the protocol, as far as the entry says anything about it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Request {
     /// `endpoint`: https, or http on loopback.
     pub endpoint: Option<Url>,
@@ -54,12 +80,23 @@ pub struct Request {
     /// `auth_method`.
     pub auth_method: Option<AuthMethod>,
     /// `params`, with `{{client_id}}`, `{{redirect_uri}}`, `{{scopes}}`, `{{existing_scopes}}`,
-    /// `{{authorization_code}}`, `{{refresh_token}}` still in them.
+    /// `{{authorization_code}}`, `{{access_token}}`, `{{refresh_token}}` still in them. Those that
+    /// the protocol sets itself (`client_id`, `redirect_uri`, `code`, …) were checked and are not
+    /// here.
     pub params: BTreeMap<String, String>,
     /// `request_content_type`: form (default) or JSON.
     pub json_body: bool,
-    /// `response_map`: name → JSONPath expression (RFC 9535), with `join()`.
-    pub response_map: BTreeMap<String, String>,
+    /// `response_content_type`: JSON (default) or form.
+    pub form_response: bool,
+    /// `response_map`: name → where the value is.
+    pub response_map: BTreeMap<String, ResponsePath>,
+    /// Introspection only, `expiration_format: relative_seconds`; otherwise its `expires_in` is a
+    /// point in time, in seconds since 1970.
+    pub relative_expiration: bool,
+    /// Introspection only, `triggers.on_token_grant`; false unless `enabled: true`.
+    pub on_token_grant: bool,
+    /// Introspection only, `triggers.on_token_refresh`; false unless `enabled: true`.
+    pub on_token_refresh: bool,
 }
 
 /// How the client authenticates at the token endpoint (RFC 6749 §2.3.1).
@@ -71,4 +108,17 @@ pub enum AuthMethod {
     ClientSecretPost,
     /// `client_id` only.
     None,
+    /// Introspection only: the access token in question, as a bearer token (RFC 6750 §2.1).
+    BearerAccessToken,
+}
+
+impl fmt::Debug for Request {
+    /// Leaves out the values of `params`: `${env:…}` may have put anything there.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("endpoint", &self.endpoint.as_ref().map(Url::as_str))
+            .field("auth_method", &self.auth_method)
+            .field("params", &self.params.keys())
+            .finish_non_exhaustive()
+    }
 }

@@ -1,0 +1,154 @@
+//! The small sections of the file: `server`, `elicitation`, `store`, `toolkits`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::config::error::ConfigError;
+use crate::config::expand::{Reader, Text, line};
+use crate::config::file::{ElicitationForm, Later, ServerForm, ToolkitsForm};
+use crate::config::provider::ProviderEntry;
+use crate::config::{Elicitation, Server, Toolkits, address, paths};
+
+const DEFAULT_CALLBACK_PORT: u16 = 8419;
+const DEFAULT_TOOLKITS: [&str; 3] = ["gmail", "slack", "github"];
+
+/// A flow lives 10 minutes; holding a call for longer cannot help.
+const LONGEST_HOLD_S: u64 = 600;
+
+/// A key that the design has and this version does not.
+pub(super) fn not_yet(reader: Reader<'_>, line: u64, key: &str) -> ConfigError {
+    reader.wrong(line, key, "is not supported by this version. Remove it")
+}
+
+fn refuse(reader: Reader<'_>, later: &[(&str, &Later)]) -> Result<(), ConfigError> {
+    for (key, value) in later {
+        if let Some(value) = value {
+            return Err(not_yet(reader, line(value), key));
+        }
+    }
+    Ok(())
+}
+
+/// `server`.
+pub(super) fn server(reader: Reader<'_>, form: &ServerForm) -> Result<Server, ConfigError> {
+    let ServerForm {
+        public_url,
+        callback_port,
+        hold_s,
+        hold_with_progress_s,
+        hold_text_s,
+        bind,
+        auth,
+    } = form;
+    refuse(reader, &[("server.bind", bind), ("server.auth", auth)])?;
+    let callback_port = match callback_port {
+        Some(port) => reader.number("server.callback_port", port, (1, u16::MAX))?,
+        None => DEFAULT_CALLBACK_PORT,
+    };
+    let public_url = match public_url {
+        Some(url) => {
+            let key = "server.public_url";
+            address::origin(&reader.text(key, url)?)
+                .map_err(|problem| reader.wrong(line(url), key, problem))?
+        }
+        None => Url::parse(&format!("http://127.0.0.1:{callback_port}"))
+            .expect("an address and a port make a URL"),
+    };
+    let hold = |key: &str, value: &Option<Text>, default| {
+        let seconds = match value {
+            Some(value) => reader.number(key, value, (0, LONGEST_HOLD_S))?,
+            None => default,
+        };
+        Ok(Duration::from_secs(seconds))
+    };
+    Ok(Server {
+        public_url,
+        callback_port,
+        hold: hold("server.hold_s", hold_s, 50)?,
+        hold_with_progress: hold("server.hold_with_progress_s", hold_with_progress_s, 300)?,
+        hold_text: hold("server.hold_text_s", hold_text_s, 4)?,
+    })
+}
+
+/// `elicitation`.
+pub(super) fn elicitation(
+    reader: Reader<'_>,
+    form: Option<&ElicitationForm>,
+) -> Result<Elicitation, ConfigError> {
+    let Some(legacy) = form.and_then(|form| form.legacy.as_ref()) else {
+        return Ok(Elicitation::Request);
+    };
+    let key = "elicitation.legacy";
+    match reader.text(key, legacy)?.as_str() {
+        "request" => Ok(Elicitation::Request),
+        "error" => Ok(Elicitation::Error),
+        _ => Err(reader.wrong(line(legacy), key, "must be request or error")),
+    }
+}
+
+/// `store`.
+pub(super) fn store_dir(reader: Reader<'_>, store: Option<&Text>) -> Result<PathBuf, ConfigError> {
+    let Some(store) = store else {
+        return paths::home(reader.variables).map(|home| paths::store_dir(&home));
+    };
+    let text = reader.text("store", store)?;
+    match text.split_once(':') {
+        Some(("sled", "")) => paths::home(reader.variables).map(|home| paths::store_dir(&home)),
+        Some(("sled", path)) => reader
+            .absolute(path)
+            .map_err(|problem| reader.wrong(line(store), "store", &problem)),
+        Some(("postgres" | "postgresql", _)) => {
+            Err(not_yet(reader, line(store), "store: postgres://…"))
+        }
+        _ => {
+            let problem = "must be \"sled:\" or \"sled:/absolute/path\"";
+            Err(reader.wrong(line(store), "store", problem))
+        }
+    }
+}
+
+/// `toolkits`.
+pub(super) fn toolkits(
+    reader: Reader<'_>,
+    form: &ToolkitsForm,
+    entries: &[ProviderEntry],
+) -> Result<Toolkits, ConfigError> {
+    let ToolkitsForm {
+        enabled,
+        providers,
+        paths,
+        read_only,
+        tools,
+    } = form;
+    refuse(
+        reader,
+        &[
+            ("toolkits.paths", paths),
+            ("toolkits.read_only", read_only),
+            ("toolkits.tools", tools),
+        ],
+    )?;
+    let enabled = match enabled {
+        Some(names) => names
+            .iter()
+            .map(|name| reader.text("toolkits.enabled", name))
+            .collect::<Result<_, _>>()?,
+        None => DEFAULT_TOOLKITS.map(str::to_owned).to_vec(),
+    };
+    let mut chosen = std::collections::BTreeMap::new();
+    for (toolkit, id) in providers.iter().flatten() {
+        let key = format!("toolkits.providers.{toolkit}");
+        let text = reader.text(&key, id)?;
+        if !entries.iter().any(|entry| entry.id == text) {
+            let problem = "is not the id of an enabled provider entry";
+            return Err(reader.wrong(line(id), &key, problem));
+        }
+        chosen.insert(toolkit.clone(), text);
+    }
+    Ok(Toolkits {
+        enabled,
+        providers: chosen,
+    })
+}

@@ -1,0 +1,754 @@
+use std::os::unix::fs::PermissionsExt;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::config::provider::{AuthMethod, Request};
+
+/// A home directory with, if wanted, a configuration file in it.
+struct Home {
+    directory: TempDir,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Home {
+    fn empty() -> Self {
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            variables: Vec::new(),
+        }
+    }
+
+    fn with_file(yaml: &str) -> Self {
+        let home = Self::empty();
+        home.write(".config/valetkey/valetkey.yaml", yaml);
+        home
+    }
+
+    fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.variables.push((name, value.into()));
+        self
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        self.mode(name, 0o600);
+        path
+    }
+
+    fn mode(&self, name: &str, mode: u32) {
+        std::fs::set_permissions(self.path(name), PermissionsExt::from_mode(mode)).unwrap();
+    }
+
+    fn load(&self) -> Result<Config, ConfigError> {
+        self.load_file(None)
+    }
+
+    fn load_file(&self, explicit: Option<&Path>) -> Result<Config, ConfigError> {
+        Config::load_with(explicit, &|name| {
+            if name == "HOME" && !self.variables.iter().any(|(known, _)| *known == "HOME") {
+                return Some(self.directory.path().into());
+            }
+            let found = self.variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| value.into())
+        })
+    }
+}
+
+/// A file with one entry whose keys are `lines`, the first of them on line 4.
+fn entry(lines: &str) -> String {
+    let lines: String = lines
+        .lines()
+        .map(|line| format!("      {line}\n"))
+        .collect();
+    format!("auth:\n  providers:\n    - id: a\n{lines}")
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/it/fixtures")
+        .join(name)
+}
+
+fn endpoint(request: &Request) -> Option<&str> {
+    request.endpoint.as_ref().map(Url::as_str)
+}
+
+#[test]
+fn without_a_file_each_client_id_in_the_environment_enables_its_provider() {
+    let home = Home::empty()
+        .variable("GOOGLE_CLIENT_ID", "g.apps.example")
+        .variable("GOOGLE_CLIENT_SECRET", "CANARY")
+        .variable("GITHUB_CLIENT_ID", "Iv1.abc")
+        .variable("SLACK_CLIENT_ID", "");
+    let config = home.load().unwrap();
+    assert_eq!(config.source, None);
+    let entries: Vec<_> = config
+        .providers
+        .iter()
+        .map(|p| {
+            (
+                p.id.as_str(),
+                p.provider_id.as_deref(),
+                p.client_id.as_str(),
+                p.client_secret.is_some(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        entries,
+        [
+            ("google", Some("google"), "g.apps.example", true),
+            ("github", Some("github"), "Iv1.abc", false),
+        ]
+    );
+    assert!(!format!("{config:?}").contains("CANARY"));
+}
+
+#[test]
+fn what_is_not_said_has_the_documented_default() {
+    let home = Home::empty();
+    let config = home.load().unwrap();
+    assert_eq!(config.server.public_url.as_str(), "http://127.0.0.1:8419/");
+    assert_eq!(config.server.callback_port, 8419);
+    assert_eq!(config.server.hold, Duration::from_secs(50));
+    assert_eq!(config.server.hold_with_progress, Duration::from_secs(300));
+    assert_eq!(config.server.hold_text, Duration::from_secs(4));
+    assert_eq!(config.elicitation, Elicitation::Request);
+    assert_eq!(config.toolkits.enabled, ["gmail", "slack", "github"]);
+    assert_eq!(config.store_dir, paths::store_dir(home.directory.path()));
+    let MasterKeySource::File(file) = config.master_key else {
+        panic!("no key file")
+    };
+    assert_eq!(file, home.path(".config/valetkey/master.key"));
+}
+
+#[test]
+fn every_supported_key_outside_the_providers_is_taken_over() {
+    let home = Home::with_file(
+        "server:\n  public_url: https://mcp.example.com\n  callback_port: 9000\n  hold_s: 10\n  hold_with_progress_s: 20\n  hold_text_s: 0\n\
+         elicitation: { legacy: error }\n\
+         store: \"sled:/srv/vault\"\n\
+         auth: { providers: [{ id: google-work, client_id: x, provider_id: google }] }\n\
+         toolkits:\n  enabled: [gmail]\n  providers: { gmail: google-work }\n",
+    );
+    let config = home.load().unwrap();
+    assert_eq!(
+        config.source,
+        Some(home.path(".config/valetkey/valetkey.yaml"))
+    );
+    assert_eq!(
+        config.server.public_url.as_str(),
+        "https://mcp.example.com/"
+    );
+    assert_eq!(config.server.callback_port, 9000);
+    assert_eq!(config.server.hold, Duration::from_secs(10));
+    assert_eq!(config.server.hold_with_progress, Duration::from_secs(20));
+    assert_eq!(config.server.hold_text, Duration::ZERO);
+    assert_eq!(config.elicitation, Elicitation::Error);
+    assert_eq!(config.store_dir, Path::new("/srv/vault"));
+    assert_eq!(config.toolkits.enabled, ["gmail"]);
+    assert_eq!(config.toolkits.providers["gmail"], "google-work");
+}
+
+#[test]
+fn a_file_without_providers_enables_none_whatever_the_environment_says() {
+    let home = Home::with_file("store: \"sled:\"\n").variable("GOOGLE_CLIENT_ID", "x");
+    assert!(home.load().unwrap().providers.is_empty());
+}
+
+#[test]
+fn a_list_of_toolkits_whose_items_are_commented_out_enables_none() {
+    let home = Home::with_file("toolkits:\n  enabled:\n    # - gmail\n");
+    assert!(home.load().unwrap().toolkits.enabled.is_empty());
+}
+
+#[test]
+fn the_three_shapes_from_arcade_load_as_they_stand() {
+    let home = Home::empty()
+        .variable("GITHUB_CLIENT_ID", "gh")
+        .variable("GITHUB_CLIENT_SECRET", "s1")
+        .variable("CUSTOM_CLIENT_ID", "cu")
+        .variable("CUSTOM_CLIENT_SECRET", "s2")
+        .variable("CLIENT_ID", "se")
+        .variable("CLIENT_SECRET", "s3");
+    let config = home
+        .load_file(Some(&fixture("arcade-providers.yaml")))
+        .unwrap();
+    let [github, custom, secure] = config.providers.as_slice() else {
+        panic!("not three")
+    };
+    assert_eq!(github.provider_id.as_deref(), Some("github"));
+    assert_eq!(
+        github.description.as_deref(),
+        Some("GitHub OAuth for agent access")
+    );
+    assert_eq!(github.client_id, "gh");
+    assert_eq!(custom.provider_id, None);
+    assert_eq!(
+        endpoint(&custom.authorization_request),
+        Some("https://provider.example/oauth/authorize")
+    );
+    assert_eq!(custom.authorization_request.params["scope"], "read write");
+    assert_eq!(
+        endpoint(&custom.token_request),
+        Some("https://provider.example/oauth/token")
+    );
+    assert_eq!(
+        endpoint(&custom.user_info_request),
+        Some("https://provider.example/oauth/userinfo")
+    );
+    assert_eq!(secure.pkce, Some(true));
+    assert_eq!(endpoint(&secure.token_request), None);
+}
+
+#[test]
+fn every_key_that_arcade_documents_is_understood() {
+    let home = Home::empty()
+        .variable("HOOLI_ENABLED", "true")
+        .variable("HOOLI_CLIENT_ID", "id")
+        .variable("HOOLI_CLIENT_SECRET", "secret");
+    let config = home
+        .load_file(Some(&fixture("arcade-documented-keys.yaml")))
+        .unwrap();
+    let hooli = &config.providers[0];
+    assert_eq!(hooli.scope_delimiter.as_deref(), Some(","));
+    let authorization = &hooli.authorization_request;
+    let params: Vec<_> = authorization
+        .params
+        .iter()
+        .map(|(n, v)| (n.as_str(), v.as_str()))
+        .collect();
+    assert_eq!(
+        params,
+        [
+            ("prompt", "consent"),
+            ("scope", "{{scopes}} {{existing_scopes}}")
+        ]
+    );
+    let token = &hooli.token_request;
+    assert_eq!(
+        token.auth_method,
+        Some(AuthMethod::ClientSecretBasic),
+        "header or body, never both"
+    );
+    assert!(token.params.is_empty());
+    assert_eq!(token.response_map.len(), 5);
+    let refresh = &hooli.refresh_request;
+    assert_eq!(
+        refresh.auth_method,
+        Some(AuthMethod::ClientSecretPost),
+        "said by its params"
+    );
+    assert!(refresh.form_response);
+    let introspection = &hooli.introspection_request;
+    assert!(introspection.on_token_grant && !introspection.on_token_refresh);
+    assert!(!introspection.relative_expiration);
+    assert_eq!(introspection.params["token"], "{{access_token}}");
+    assert_eq!(hooli.user_info_request.method.as_deref(), Some("GET"));
+
+    let disabled = home
+        .variables
+        .iter()
+        .cloned()
+        .map(|(name, value)| match name {
+            "HOOLI_ENABLED" => (name, "false".to_owned()),
+            _ => (name, value),
+        });
+    let home = Home {
+        directory: tempfile::tempdir().unwrap(),
+        variables: disabled.collect(),
+    };
+    let config = home
+        .load_file(Some(&fixture("arcade-documented-keys.yaml")))
+        .unwrap();
+    assert!(config.providers.is_empty());
+}
+
+#[test]
+fn a_client_id_that_looks_like_a_number_keeps_its_digits() {
+    let home = Home::with_file(&entry("client_id: 3336676.569200954261230"));
+    assert_eq!(
+        home.load().unwrap().providers[0].client_id,
+        "3336676.569200954261230"
+    );
+}
+
+#[test]
+fn nothing_of_a_disabled_entry_is_expanded() {
+    let yaml = entry("enabled: false\nclient_id: ${env:NOT_SET}\nclient_secret: ${file:/nowhere}");
+    assert!(Home::with_file(&yaml).load().unwrap().providers.is_empty());
+}
+
+#[test]
+fn mistakes_are_told_with_line_and_key_and_never_with_a_value() {
+    let request = |request: &str, lines: &str| {
+        let lines: String = lines.lines().map(|line| format!("    {line}\n")).collect();
+        entry(&format!("client_id: x\noauth2:\n  {request}:\n{lines}"))
+    };
+    for (yaml, wanted) in [
+        (
+            "serve: { hold_s: 1 }\n".to_owned(),
+            vec![":1: ", "`serve`", "`server`"],
+        ),
+        (
+            entry("client_id: x\nclient_secrt: CANARY"),
+            vec![":5: ", "`client_secrt`", "`client_secret`"],
+        ),
+        (
+            entry("client_id: x\noauth2: { client_secret:CANARY }"),
+            vec![":5: ", "the key is not known"],
+        ),
+        (
+            entry("client_id: x\nclient_secret: CANARY"),
+            vec![":5: client_secret is a secret", "${env:NAME}"],
+        ),
+        (
+            entry("client_id: x\nclient_secret: 'CANARY${env:A}'"),
+            vec![":5: client_secret is a secret"],
+        ),
+        (
+            entry("client_id: x\nclient_secret: '${env:A}CANARY}'"),
+            vec![":5: client_secret is a secret"],
+        ),
+        (
+            entry("client_id: x\nclient_secret: [CANARY]"),
+            vec![":5: ", "a single value"],
+        ),
+        (
+            entry("client_id: x\nclient_secret: 'CANARY"),
+            vec![":5: ", "YAML"],
+        ),
+        (
+            entry("client_id: x\nclient_secret: CANARY: CANARY"),
+            vec![":5: ", "YAML"],
+        ),
+        (
+            entry("client_id: x\nclient_id: CANARY"),
+            vec![":5: ", "`client_id`", "second time"],
+        ),
+        (
+            entry("client_id: ${env:NOT_SET}"),
+            vec![":4: client_id", "NOT_SET", "not set"],
+        ),
+        (
+            entry("client_id: ${env:EMPTY}"),
+            vec![":4: client_id is empty"],
+        ),
+        (
+            entry("client_id: ${vault:CANARY}"),
+            vec![":4: client_id", "neither"],
+        ),
+        (
+            entry("client_id: ${env:CANARY CANARY}"),
+            vec![":4: client_id", "name"],
+        ),
+        (
+            entry("client_id: ${env:A"),
+            vec![":4: client_id", "without its"],
+        ),
+        (
+            entry("client_id: ${file:secret}"),
+            vec![":4: client_id", "begins with /"],
+        ),
+        (
+            entry("client_id: ${file:/nowhere/secret}"),
+            vec![":4: client_id", "/nowhere/secret", "cannot be read"],
+        ),
+        (
+            entry("description: none"),
+            vec![":3: ", "`a` has no client_id"],
+        ),
+        (
+            entry("client_id: x\ntype: saml"),
+            vec![":5: type must be oauth2"],
+        ),
+        (
+            entry("client_id: x\nenabled: CANARY"),
+            vec![":5: enabled must be true or false"],
+        ),
+        (
+            "auth:\n  providers:\n    - client_id: x\n".to_owned(),
+            vec![":3: ", "without an id"],
+        ),
+        (
+            "auth: { providers: [{ id: CAN/ARY, client_id: x }] }".to_owned(),
+            vec![":1: id must be 1 to 64"],
+        ),
+        (
+            "auth:\n  providers:\n    - { id: a, client_id: x }\n    - { id: a, enabled: false }\n"
+                .to_owned(),
+            vec![":4: id `a`", "earlier entry"],
+        ),
+        (
+            request("token_request", "endpoint: http://CANARY.example/token"),
+            vec![":7: token_request.endpoint must be an https:// URL"],
+        ),
+        (
+            request("token_request", "endpoint: javascript:CANARY"),
+            vec![":7: token_request.endpoint must be an https:// URL"],
+        ),
+        (
+            request("authorization_request", "endpoint: --CANARY"),
+            vec![":7: authorization_request.endpoint must be an https:// URL"],
+        ),
+        (
+            request("user_info", "endpoint: https://u:CANARY@a.example/"),
+            vec![":7: user_info_request.endpoint", "user name"],
+        ),
+        (
+            request("token_request", "auth_method: CANARY"),
+            vec![":7: token_request.auth_method must be `client_secret_basic` or"],
+        ),
+        (
+            request("authorize_request", "auth_method: none"),
+            vec![":7: authorization_request.auth_method cannot be set here"],
+        ),
+        (
+            request("refresh_request", "auth_method: bearer_access_token"),
+            vec![":7: refresh_request.auth_method must be"],
+        ),
+        (
+            request("token_request", "method: GET"),
+            vec![":7: token_request.method must be `POST`"],
+        ),
+        (
+            request("token_request", "params: { client_secret: CANARY }"),
+            vec![":7: token_request.params.client_secret can only be {{client_secret}}"],
+        ),
+        (
+            request("token_request", "params: { grant_type: CANARY }"),
+            vec![":7: token_request.params.grant_type can only be authorization_code"],
+        ),
+        (
+            request("authorize_request", "params: { state: CANARY }"),
+            vec![":7: authorization_request.params.state must not be given"],
+        ),
+        (
+            request(
+                "authorize_request",
+                "params: { redirect_uri: 'https://CANARY' }",
+            ),
+            vec![":7: authorization_request.params.redirect_uri can only be {{redirect_uri}}"],
+        ),
+        (
+            request("authorize_request", "params: { a: '{{client_secret}}' }"),
+            vec![":7: authorization_request.params.a has a template that is not known"],
+        ),
+        (
+            request("user_info", "params: { token: '{{access_token}}' }"),
+            vec![":7: user_info_request.params.token has a template"],
+        ),
+        (
+            request("token_request", "params: { a: }"),
+            vec![":7: ", "a value is missing"],
+        ),
+        (
+            request("token_request", "response_map: { access_token: CANARY }"),
+            vec![":7: token_request.response_map.access_token", "JSONPath"],
+        ),
+        (
+            request("token_request", "request_content_type: text/CANARY"),
+            vec![":7: token_request.request_content_type must be"],
+        ),
+        (
+            request("token_request", "triggers: { on_token_grant: true }"),
+            vec![":7: token_request.triggers is not known here"],
+        ),
+        (
+            request("user_info", "expiration_format: CANARY"),
+            vec![":7: user_info_request.expiration_format is not known here"],
+        ),
+        (
+            request("token_introspection_request", "expiration_format: CANARY"),
+            vec![
+                ":7: ",
+                "expiration_format must be `absolute_unix_timestamp` or `relative_seconds`",
+            ],
+        ),
+        (
+            entry("client_id: x\noauth2: { user_info: {}, user_info_request: {} }"),
+            vec![":5: user_info_request is here under two names"],
+        ),
+        (
+            entry("client_id: x\noauth2: { pkce: { code_challenge_method: plain } }"),
+            vec![":5: pkce.code_challenge_method must be `S256`"],
+        ),
+        (
+            entry("client_id: x\noauth2: { scope_delimiter: CANARY }"),
+            vec![":5: scope_delimiter must be ` ` or `,`"],
+        ),
+        (
+            entry("client_id: x\noauth2: { issuer: CANARY }"),
+            vec![":5: issuer must be an https:// URL"],
+        ),
+        (
+            entry("client_id: x\napi: { base_url: 'http://CANARY.example' }"),
+            vec![":5: api.base_url must be an https:// URL"],
+        ),
+        (
+            "server:\n  public_url: http://CANARY.example\n".to_owned(),
+            vec![":2: server.public_url must be an https:// URL"],
+        ),
+        (
+            "server: { public_url: 'https://a.example/CANARY' }".to_owned(),
+            vec![":1: server.public_url must be an origin"],
+        ),
+        (
+            "server: { callback_port: 0 }".to_owned(),
+            vec![":1: server.callback_port must be a whole number from 1 to 65535"],
+        ),
+        (
+            "server: { hold_s: CANARY }".to_owned(),
+            vec![":1: server.hold_s must be a whole number from 0 to 600"],
+        ),
+        (
+            "elicitation: { legacy: CANARY }".to_owned(),
+            vec![":1: elicitation.legacy must be request or error"],
+        ),
+        ("store: CANARY".to_owned(), vec![":1: store must be"]),
+        (
+            "store: sled:CANARY".to_owned(),
+            vec![":1: store needs a path that begins with /"],
+        ),
+        (
+            "toolkits: { providers: { gmail: CANARY } }".to_owned(),
+            vec![":1: toolkits.providers.gmail is not the id of an enabled"],
+        ),
+        ("--- 1\n--- 2\n".to_owned(), vec!["keys with values"]),
+        ("a".repeat(100), vec![":1: keys with values"]),
+        // Keys of the design that belong to later versions.
+        (
+            "server:\n  bind: 127.0.0.1:8418\n".to_owned(),
+            vec![":2: server.bind is not supported by this version"],
+        ),
+        (
+            "server:\n  auth: { issuers: [] }\n".to_owned(),
+            vec![":2: server.auth is not supported by this version"],
+        ),
+        (
+            "toolkits:\n  paths: [CANARY]\n".to_owned(),
+            vec![":2: toolkits.paths is not supported by this version"],
+        ),
+        (
+            "toolkits:\n  read_only: false\n".to_owned(),
+            vec![":2: toolkits.read_only is not supported by this version"],
+        ),
+        (
+            "toolkits:\n  tools: { allow: [] }\n".to_owned(),
+            vec![":2: toolkits.tools is not supported by this version"],
+        ),
+        (
+            "policy:\n  confirm_sends: never\n".to_owned(),
+            vec![":2: policy is not supported by this version"],
+        ),
+        (
+            "store: postgres://u:CANARY@h/d".to_owned(),
+            vec![":1: store: postgres://… is not supported by this version"],
+        ),
+    ] {
+        let home = Home::with_file(&yaml)
+            .variable("EMPTY", "")
+            .variable("A", "CANARY");
+        let error = home.load().map(|_| ()).expect_err(&yaml);
+        for told in [error.to_string(), format!("{error:?}")] {
+            assert!(!told.contains("CANARY"), "{yaml}: {told}");
+        }
+        let told = error.to_string();
+        assert!(
+            told.starts_with(&format!("{}", home.path("").display())),
+            "{yaml}: {told}"
+        );
+        for part in wanted {
+            assert!(told.contains(part), "{yaml}: {told} lacks {part}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_file_is_read_when_only_its_owner_can_and_refused_otherwise() {
+    let home = Home::empty();
+    let secret = home.write("secret", "CANARY\n");
+    let yaml = entry("client_id: x\nclient_secret: ${file:~/secret}");
+    home.write(".config/valetkey/valetkey.yaml", &yaml);
+    for mode in [0o600, 0o400] {
+        home.mode("secret", mode);
+        let config = home.load().unwrap();
+        #[expect(clippy::disallowed_methods, reason = "the test compares the secret")]
+        let read = secrecy::ExposeSecret::expose_secret(
+            config.providers[0].client_secret.as_ref().unwrap(),
+        );
+        assert_eq!(read, "CANARY", "one newline at the end is trimmed");
+        assert!(!format!("{config:?}").contains("CANARY"));
+    }
+    for mode in [0o644, 0o640, 0o604, 0o620] {
+        home.mode("secret", mode);
+        let told = home.load().unwrap_err().to_string();
+        assert!(
+            told.contains(&format!("chmod 600 '{}'", secret.display())),
+            "{told}"
+        );
+        assert!(told.contains(&format!("{mode:04o}")), "{told}");
+        assert!(!told.contains("CANARY"), "{told}");
+    }
+}
+
+#[test]
+fn a_secret_file_that_is_a_directory_or_a_pipe_is_refused_at_once() {
+    let home = Home::with_file(&entry("client_id: ${file:~/odd}"));
+    std::fs::create_dir(home.path("odd")).unwrap();
+    assert!(
+        home.load()
+            .unwrap_err()
+            .to_string()
+            .contains("not a regular file")
+    );
+    std::fs::remove_dir(home.path("odd")).unwrap();
+    let cwd = rustix::fs::CWD;
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(cwd, home.path("odd"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    assert!(
+        home.load()
+            .unwrap_err()
+            .to_string()
+            .contains("not a regular file")
+    );
+}
+
+#[test]
+fn the_file_is_looked_for_in_the_documented_order_and_a_named_one_must_exist() {
+    let yaml = |port: u16| format!("server: {{ callback_port: {port} }}");
+    let home = Home::with_file(&yaml(1));
+    assert_eq!(home.load().unwrap().server.callback_port, 1);
+    home.write("xdg/valetkey/valetkey.yaml", &yaml(2));
+    let xdg = home.path("xdg").display().to_string();
+    let home = home.variable("XDG_CONFIG_HOME", xdg);
+    assert_eq!(home.load().unwrap().server.callback_port, 2);
+    let named = home.write("named.yaml", &yaml(3));
+    let home = home.variable("VALETKEY_CONFIG", named.display().to_string());
+    assert_eq!(home.load().unwrap().server.callback_port, 3);
+    let explicit = home.write("explicit.yaml", &yaml(4));
+    assert_eq!(
+        home.load_file(Some(&explicit))
+            .unwrap()
+            .server
+            .callback_port,
+        4
+    );
+    let told = home
+        .load_file(Some(Path::new("/nowhere/a.yaml")))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        told.contains("/nowhere/a.yaml") && told.contains("not found"),
+        "{told}"
+    );
+}
+
+#[test]
+fn files_planted_in_the_current_directory_are_ignored() {
+    // The tests run in the package's directory; a relative XDG_CONFIG_HOME and HOME would lead
+    // there, and so would any search in the current directory.
+    let planted = tempfile::Builder::new()
+        .prefix("planted")
+        .tempdir_in(".")
+        .unwrap();
+    let name = planted
+        .path()
+        .file_name()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned();
+    for file in [
+        "valetkey.yaml",
+        "valetkey/valetkey.yaml",
+        ".config/valetkey/valetkey.yaml",
+        ".env",
+    ] {
+        let path = planted.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(
+            path,
+            "server: { callback_port: 6666 }\nGOOGLE_CLIENT_ID=evil\n",
+        )
+        .unwrap();
+    }
+    let home = Home::empty().variable("XDG_CONFIG_HOME", name.clone());
+    let config = home.load().unwrap();
+    assert_eq!((config.source, config.providers.len()), (None, 0));
+    assert!(Home::empty().variable("HOME", name).load().is_err());
+}
+
+#[test]
+fn a_file_that_everyone_can_change_is_refused_with_the_command_that_helps() {
+    let home = Home::with_file("store: \"sled:\"\n");
+    home.mode(".config/valetkey/valetkey.yaml", 0o666);
+    let told = home.load().unwrap_err().to_string();
+    assert!(told.contains("chmod o-w"), "{told}");
+}
+
+#[test]
+fn the_master_key_of_the_environment_must_be_32_bytes_and_is_never_shown() {
+    let key = STANDARD.encode([7; 32]);
+    let config = Home::empty()
+        .variable("VALETKEY_MASTER_KEY", &key)
+        .load()
+        .unwrap();
+    assert!(matches!(config.master_key, MasterKeySource::Environment(_)));
+    assert!(!format!("{config:?}").contains(&key));
+    for bad in ["CANARY".to_owned(), STANDARD.encode([7; 31]), hex(&[7; 32])] {
+        let error = Home::empty()
+            .variable("VALETKEY_MASTER_KEY", &bad)
+            .load()
+            .unwrap_err();
+        assert!(error.to_string().contains("VALETKEY_MASTER_KEY"));
+        assert!(!format!("{error} {error:?}").contains(&bad));
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn a_store_that_would_contain_its_own_key_is_refused() {
+    let told = Home::with_file("store: sled:~/.config\n")
+        .load()
+        .unwrap_err()
+        .to_string();
+    assert!(told.contains("its own key"), "{told}");
+}
+
+#[test]
+fn without_home_there_is_a_clear_error_unless_nothing_needs_it() {
+    let told = Home::empty()
+        .variable("HOME", "")
+        .load()
+        .unwrap_err()
+        .to_string();
+    assert!(told.contains("HOME is not set"), "{told}");
+    let home = Home::empty();
+    let file = home.write("a.yaml", "store: sled:/srv/vault\n");
+    let home = home
+        .variable("HOME", "")
+        .variable("VALETKEY_MASTER_KEY", STANDARD.encode([7; 32]));
+    assert!(home.load_file(Some(&file)).is_ok());
+}
+
+#[test]
+fn the_values_of_params_are_not_in_the_debug_output() {
+    let yaml = entry("client_id: x\noauth2: { token_request: { params: { key: '${env:KEY}' } } }");
+    let config = Home::with_file(&yaml)
+        .variable("KEY", "CANARY")
+        .load()
+        .unwrap();
+    assert_eq!(config.providers[0].token_request.params["key"], "CANARY");
+    assert!(!format!("{config:?}").contains("CANARY"));
+}
