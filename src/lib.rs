@@ -52,7 +52,9 @@
 //! 7. A token's text is readable in `toolkits/api.rs`, in [`oauth`] and in [`seal`] only.
 
 pub mod broker;
+pub mod call;
 pub mod caller;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod http;

@@ -1,0 +1,164 @@
+//! The life of a call: one tool, run with a grant from the broker.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+use valetkey_toolkits::api::{Api, ApiSettings, Renew};
+use valetkey_toolkits::error::{ErrorCode, ToolError};
+use valetkey_toolkits::output::Output;
+use valetkey_toolkits::tool::Tool;
+
+use crate::broker::{Access, Broker, BrokerError, Consent, Denied, Granted, Requirement};
+use crate::caller::Caller;
+use crate::clock::Clock;
+use crate::http::Http;
+
+/// What a call works with. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Calls {
+    /// Decides.
+    pub broker: Broker,
+    /// Reaches the providers.
+    pub http: Http,
+    /// The clock.
+    pub clock: Clock,
+}
+
+/// One call of one tool.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// On whose behalf.
+    pub caller: &'a Caller,
+    /// The tool.
+    pub tool: &'a Tool,
+    /// Its arguments. `account` among them names the connection that shall act.
+    pub arguments: &'a Map<String, Value>,
+    /// The program that asks, as it calls itself; shown on the connect page.
+    pub client_name: Option<&'a str>,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The tool did its job.
+    Finished(Output),
+    /// The tool says why it could not.
+    Failed(ToolError),
+    /// The person has to follow a link first; then the same call can be run again.
+    Consent(Consent),
+    /// No, and a link would not help.
+    Denied(Denied),
+    /// The broker could not decide.
+    Broken(BrokerError),
+}
+
+impl Outcome {
+    /// One word for logs.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Finished(_) => "finished",
+            Self::Failed(_) => "failed",
+            Self::Consent(_) => "consent",
+            Self::Denied(_) => "denied",
+            Self::Broken(_) => "broken",
+        }
+    }
+}
+
+impl Calls {
+    /// Runs `call` with the grant that fits it.
+    ///
+    /// When the provider says that the grant is not enough (scopes are missing, or the token is
+    /// refused and cannot be renewed), the broker is asked once more for each of the two reasons,
+    /// and so the call ends with a link or with a second try, never in a loop.
+    pub async fn run(&self, call: Call<'_>) -> Outcome {
+        let mut requirement = requirement(call);
+        let mut stepped_up = false;
+        let mut refused = false;
+        loop {
+            let granted = match self.broker.access(call.caller, &requirement).await {
+                Ok(Access::Granted(granted)) => granted,
+                Ok(Access::Consent(consent)) => return Outcome::Consent(consent),
+                Ok(Access::Denied(denied)) => return Outcome::Denied(denied),
+                Err(error) => return Outcome::Broken(error),
+            };
+            let api = self.api(call.caller, granted);
+            match run_tool(call, api).await {
+                Ok(output) => return Outcome::Finished(output),
+                Err(error) if error.code == ErrorCode::MissingScopes && !stepped_up => {
+                    stepped_up = true;
+                    requirement
+                        .scopes
+                        .extend(error.missing_scopes.into_iter().map(|scope| vec![scope]));
+                }
+                Err(error) if error.code == ErrorCode::Unauthorized && !refused => refused = true,
+                Err(error) => return Outcome::Failed(error),
+            }
+        }
+    }
+
+    fn api(&self, caller: &Caller, granted: Granted) -> Api {
+        let broker = self.broker.clone();
+        let caller = caller.clone();
+        let connection = granted.connection;
+        let renew: Renew = Arc::new(move |rejected: SecretString| {
+            let broker = broker.clone();
+            let caller = caller.clone();
+            Box::pin(async move {
+                match broker.renew(&caller, connection, &rejected).await {
+                    Ok(renewed) => renewed,
+                    // The tool ends as unauthorized, and the next question to the broker
+                    // meets the same failure and reports it.
+                    Err(error) => {
+                        tracing::warn!(%error, "the access token could not be renewed");
+                        None
+                    }
+                }
+            })
+        });
+        Api::new(ApiSettings {
+            client: self.http.client().clone(),
+            base_url: granted.api_base_url,
+            access_token: granted.access_token,
+            renew,
+            account: granted.account,
+            now: self.clock.now(),
+            zone: jiff::tz::TimeZone::system(),
+        })
+    }
+}
+
+fn requirement(call: Call<'_>) -> Requirement {
+    let tool = call.tool;
+    Requirement {
+        toolkit: tool.toolkit.to_owned(),
+        provider: tool.provider.to_owned(),
+        account: call
+            .arguments
+            .get("account")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
+        scopes: tool
+            .scopes
+            .iter()
+            .map(|group| group.iter().map(|&scope| scope.to_owned()).collect())
+            .collect(),
+        read_only: tool.annotations.read_only,
+        client_name: call.client_name.map(str::to_owned),
+    }
+}
+
+/// A read ends with its caller. A write goes on to its end even if the caller leaves, because a
+/// dropped one could stop between two of its requests.
+async fn run_tool(call: Call<'_>, api: Api) -> Result<Output, ToolError> {
+    let arguments = Value::Object(call.arguments.clone());
+    if call.tool.annotations.read_only {
+        return call.tool.run(api, arguments).await;
+    }
+    let tool = call.tool.clone();
+    match tokio::spawn(async move { tool.run(api, arguments).await }).await {
+        Ok(result) => result,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

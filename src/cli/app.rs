@@ -1,0 +1,71 @@
+//! What every command works with, wired once.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use valetkey_toolkits::tool::Tool;
+
+use crate::broker::{Broker, Settings};
+use crate::call::Calls;
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::http::Http;
+
+/// The parts of a running Valetkey. Made without touching the store or the network.
+#[derive(Debug)]
+pub struct App {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The one place that decides.
+    pub broker: Broker,
+    /// The one HTTP client.
+    pub http: Http,
+    /// The clock.
+    pub clock: Clock,
+    /// Every tool of the enabled toolkits, in the order of the list.
+    pub tools: Arc<Vec<Tool>>,
+    /// Listeners of the callback port, for `consent::listener::serve`.
+    pub listeners: UnboundedReceiver<std::net::TcpListener>,
+}
+
+impl App {
+    /// Reads the configuration and wires the parts. Needs a Tokio runtime around it.
+    ///
+    /// `config_path` is `--config`; without it the file is searched as [`config::load`] says.
+    pub fn start(config_path: Option<&Path>) -> anyhow::Result<Self> {
+        let config = Arc::new(config::load(config_path)?);
+        let http = Http::new();
+        let clock = Clock::system();
+        let (broker, listeners) = Broker::new(Settings {
+            config: Arc::clone(&config),
+            http: http.clone(),
+            clock: clock.clone(),
+        });
+        let mut tools = valetkey_toolkits::all();
+        tools.retain(|tool| {
+            config
+                .toolkits
+                .enabled
+                .iter()
+                .any(|name| name == tool.toolkit)
+        });
+        Ok(Self {
+            config,
+            broker,
+            http,
+            clock,
+            tools: Arc::new(tools),
+            listeners,
+        })
+    }
+
+    /// What runs a tool.
+    pub fn calls(&self) -> Calls {
+        Calls {
+            broker: self.broker.clone(),
+            http: self.http.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+}

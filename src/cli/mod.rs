@@ -1,0 +1,47 @@
+//! The command line: one file per command.
+//!
+//! A command's file has an `Args` struct (`clap::Args`; its doc comment is the help) and an
+//! `async fn run(app: App, args: Args) -> anyhow::Result<ExitCode>`, and a line in [`Command`] and
+//! in [`run`].
+
+pub mod app;
+pub mod stdio;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::cli::app::App;
+
+/// MCP server whose Gmail, Slack and GitHub tools act with each user's own OAuth grant.
+#[derive(Debug, Parser)]
+#[command(name = "valetkey", version, max_term_width = 100)]
+pub struct Cli {
+    /// The configuration file.
+    ///
+    /// Default: $VALETKEY_CONFIG, else $XDG_CONFIG_HOME/valetkey/valetkey.yaml (or the same under
+    /// ~/.config). Without a file, GOOGLE_CLIENT_ID, SLACK_CLIENT_ID and GITHUB_CLIENT_ID with
+    /// their _CLIENT_SECRET configure the built-in providers.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve one MCP client over standard input and output.
+    Stdio,
+}
+
+/// Runs a command. The exit code is 0 when it did what it was asked to.
+pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let app = App::start(cli.config.as_deref())?;
+    match cli.command {
+        Command::Stdio => stdio::run(app).await,
+    }
+}
