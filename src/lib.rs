@@ -58,6 +58,8 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod http;
+pub mod mcp;
 pub mod oauth;
 pub mod seal;
 pub mod store;
+pub mod telemetry;

@@ -1,11 +1,46 @@
 //! The binary: `clap` to commands.
 
+use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
+use rustix::fs::Mode;
+use rustix::process::{Resource, Rlimit, setrlimit, umask};
 use valetkey::cli::{self, Cli};
+use valetkey::{config, telemetry};
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<ExitCode> {
-    cli::run(Cli::parse()).await
+/// How long a commit of the store may take to finish after a command has ended. A thread that waits
+/// for a terminal's input would wait for ever.
+const LAST_WORK: Duration = Duration::from_millis(40);
+
+fn main() -> ExitCode {
+    keep_files_private();
+    let cli = Cli::parse();
+    telemetry::start(config::log::filter().as_deref());
+    let ended = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| {
+            let ended = runtime.block_on(cli::run(cli));
+            runtime.shutdown_timeout(LAST_WORK);
+            ended
+        });
+    ended.unwrap_or_else(|error| {
+        // Without standard error there is nobody to tell.
+        writeln!(std::io::stderr(), "valetkey: {error:#}").ok();
+        ExitCode::FAILURE
+    })
+}
+
+/// Whatever this process creates is the user's alone, and its memory is never written to a file.
+fn keep_files_private() {
+    umask(Mode::RWXG | Mode::RWXO);
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    // A lower limit is always allowed.
+    setrlimit(Resource::Core, none).ok();
 }

@@ -188,6 +188,12 @@ impl FlowId {
     }
 }
 
+impl From<[u8; 32]> for FlowId {
+    fn from(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+}
+
 fn parse_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     let digits = text.as_bytes();

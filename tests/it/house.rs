@@ -23,7 +23,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "broker", "call", "caller", "config", "consent", "demo", "mcp", "oauth", "store",
+            "broker",
+            "call",
+            "caller",
+            "config",
+            "consent",
+            "demo",
+            "mcp",
+            "oauth",
+            "store",
             "telemetry",
         ],
     ),
@@ -42,7 +50,10 @@ fn rust_files(folder: &str) -> Vec<PathBuf> {
         }
     }
     let mut files = Vec::new();
-    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut files);
+    walk(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join(folder),
+        &mut files,
+    );
     files.sort();
     files
 }
@@ -127,7 +138,11 @@ fn only_mcp_and_the_demo_speak_rmcp_and_the_toolkits_know_neither() {
     for file in rust_files("toolkits") {
         let source = fs::read_to_string(&file).unwrap();
         for foreign in ["rmcp::", "oauth2::", "sled::", "valetkey::"] {
-            assert!(!source.contains(foreign), "{} names {foreign}", file.display());
+            assert!(
+                !source.contains(foreign),
+                "{} names {foreign}",
+                file.display()
+            );
         }
     }
 }
@@ -144,7 +159,10 @@ fn secrets_are_read_in_the_four_places_only() {
         let path = file.to_string_lossy();
         if code.contains("expose_secret") || code.contains("into_secret()") {
             assert!(
-                readers.iter().chain(&excused).any(|place| path.contains(place)),
+                readers
+                    .iter()
+                    .chain(&excused)
+                    .any(|place| path.contains(place)),
                 "{path} reads a secret"
             );
         }

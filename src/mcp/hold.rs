@@ -1,0 +1,152 @@
+//! Waiting for the person, inside an open call.
+
+use std::time::Duration;
+
+use rmcp::model::{
+    ClientResult, CustomNotification, ElicitRequest, ElicitRequestParams, ElicitationAction,
+    ProgressNotificationParam, ProgressToken, ServerNotification, ServerRequest,
+};
+use rmcp::service::PeerRequestOptions;
+use rmcp::{Peer, RoleServer, ServiceError};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::broker::{Broker, BrokerError, Consent, FlowOutcome};
+use crate::caller::Caller;
+
+/// How often a client that sent a progress token hears that the call is alive. Clients that extend
+/// their time limit on progress have limits of 30 s and more.
+const PROGRESS_EVERY: Duration = Duration::from_secs(10);
+
+/// A call that waits. When it is dropped, it waits no more; the flow stays.
+#[derive(Debug)]
+pub(super) struct Hold<'a> {
+    /// Knows when a flow ends.
+    pub broker: &'a Broker,
+    /// Whose flow it is.
+    pub caller: &'a Caller,
+    /// The client.
+    pub peer: &'a Peer<RoleServer>,
+    /// Where to report progress to, when the client asked for it.
+    pub progress: Option<ProgressToken>,
+}
+
+/// How an elicitation by request went.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Elicited {
+    /// The flow ended, or the time to wait for it was over.
+    Flow(FlowOutcome),
+    /// The client answered `decline`.
+    Declined,
+    /// The client answered `cancel`, or with an error, or not at all.
+    NotShown,
+}
+
+impl Hold<'_> {
+    /// Waits until the flow ends or `until`.
+    pub(super) async fn wait(
+        &self,
+        flow: [u8; 32],
+        until: Instant,
+    ) -> Result<FlowOutcome, BrokerError> {
+        let mut ended = std::pin::pin!(self.broker.wait(self.caller, flow.into(), until));
+        let mut ticks = interval(PROGRESS_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut told = 0.0;
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut ended => return outcome,
+                _ = ticks.tick(), if self.progress.is_some() => {
+                    self.tell(told).await;
+                    told += 1.0;
+                }
+            }
+        }
+    }
+
+    /// Asks with an `elicitation/create` request (MCP 2025-11-25) and waits for the flow, not for
+    /// the answer: `accept` only means that the person was sent to the link.
+    ///
+    /// It has to be awaited in the task that handles the call, because the SDK ties the request to
+    /// the call by task-local state.
+    pub(super) async fn elicit(
+        &self,
+        consent: &Consent,
+        until: Instant,
+    ) -> Result<Elicited, BrokerError> {
+        let request = ServerRequest::ElicitRequest(ElicitRequest::new(url_elicitation(
+            consent,
+            consent.flow.to_string(),
+        )));
+        let sent = self
+            .peer
+            .send_cancellable_request(request, PeerRequestOptions::no_options())
+            .await;
+        let Ok(mut asked) = sent else {
+            return Ok(Elicited::NotShown);
+        };
+        let mut ended = std::pin::pin!(self.wait(consent.flow.0, until));
+        let mut accepted = false;
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut ended => {
+                    if !accepted {
+                        // The client still shows a question that is settled or too late. If it
+                        // cannot be told, it is gone, and so is the need to tell it.
+                        asked.cancel(Some("the sign-in is no longer waited for".to_owned())).await.ok();
+                    }
+                    return outcome.map(Elicited::Flow);
+                }
+                answer = &mut asked.rx, if !accepted => match answer.ok().and_then(action) {
+                    Some(ElicitationAction::Accept) => accepted = true,
+                    Some(ElicitationAction::Decline) => return Ok(Elicited::Declined),
+                    _ => return Ok(Elicited::NotShown),
+                },
+            }
+        }
+    }
+
+    /// Tells the client that what it was asked for is done (MCP 2025-11-25,
+    /// `notifications/elicitation/complete`). Best effort.
+    pub(super) async fn complete(&self, consent: &Consent) {
+        let told = CustomNotification::new(
+            "notifications/elicitation/complete",
+            Some(serde_json::json!({ "elicitationId": consent.flow.to_string() })),
+        );
+        self.peer
+            .send_notification(ServerNotification::CustomNotification(told))
+            .await
+            .ok();
+    }
+
+    async fn tell(&self, progress: f64) {
+        if let Some(token) = &self.progress {
+            self.peer
+                .notify_progress(
+                    ProgressNotificationParam::new(token.clone(), progress)
+                        .with_message("Waiting for the user to follow the link."),
+                )
+                .await
+                // The call ends with the connection, and that is noticed elsewhere.
+                .ok();
+        }
+    }
+}
+
+/// The elicitation of a link. `id` is empty from 2026-07-28 on, where the key is gone.
+pub(super) fn url_elicitation(consent: &Consent, id: String) -> ElicitRequestParams {
+    ElicitRequestParams::UrlElicitationParams {
+        meta: None,
+        message: consent.sentence(),
+        url: consent.link.to_string(),
+        elicitation_id: id,
+    }
+}
+
+fn action(answer: Result<ClientResult, ServiceError>) -> Option<ElicitationAction> {
+    match answer {
+        Ok(ClientResult::ElicitResult(result)) => Some(result.action),
+        _ => None,
+    }
+}

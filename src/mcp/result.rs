@@ -1,0 +1,162 @@
+//! What the model sees.
+//!
+//! Some hosts show the model only `structuredContent`, some only the text, some one for results and
+//! the other for errors: so every fact, the link included, is in both.
+
+use rmcp::model::{
+    CallToolResult, ContentBlock, ElicitRequest, ErrorCode, ErrorData, InputRequest,
+    InputRequiredResult, MetaObject,
+};
+use serde_json::{Value, json};
+use valetkey_toolkits::error::ToolError;
+use valetkey_toolkits::output::Output;
+
+use crate::broker::{BrokerError, Consent, ConsentReason, Denied};
+use crate::mcp::hold::url_elicitation;
+use crate::mcp::request_state::StateError;
+
+/// The key of our one elicitation in `inputRequests` and `inputResponses`.
+pub(super) const CONNECT: &str = "connect";
+
+/// `URLElicitationRequiredError` (MCP 2025-11-25, Elicitation).
+const URL_ELICITATION_REQUIRED: ErrorCode = ErrorCode(-32042);
+
+/// A finished tool. What it returns was written by strangers, and is marked so.
+pub(super) fn finished(output: Output) -> CallToolResult {
+    let mut result = CallToolResult::success(vec![ContentBlock::text(output.text)]);
+    result.structured_content = output.structured.map(Value::Object);
+    let mut meta = MetaObject::new();
+    meta.0
+        .insert("valetkey/trust".to_owned(), json!("untrusted"));
+    result.meta = Some(meta);
+    result
+}
+
+/// A tool that could not do its job.
+pub(super) fn failed(error: &ToolError) -> CallToolResult {
+    let facts = serde_json::to_value(error).expect("a tool error is plain data");
+    let mut text = format!("Error ({}): {error}", code(&facts));
+    if let Some(seconds) = error.retry_after_s {
+        text.push_str(&format!(" Repeat after {seconds} s at the earliest."));
+    }
+    if !error.missing_scopes.is_empty() {
+        text.push_str(&format!(
+            " Missing scopes: {}.",
+            error.missing_scopes.join(", ")
+        ));
+    }
+    error_result(text, json!({ "error": facts }))
+}
+
+/// The broker says no.
+pub(super) fn denied(denied: &Denied) -> CallToolResult {
+    let mut facts = json!({ "message": denied.to_string() });
+    match denied {
+        Denied::AmbiguousAccount { accounts, .. } => {
+            facts["code"] = json!("ambiguous_account");
+            facts["accounts"] = json!(accounts);
+        }
+        Denied::NotAnAccount { .. } => facts["code"] = json!("not_an_account"),
+        Denied::Declined { retry_after_s, .. } => {
+            facts["code"] = json!("declined");
+            facts["retry_after_s"] = json!(retry_after_s);
+        }
+    }
+    let text = format!("Error ({}): {denied}", code(&facts));
+    error_result(text, json!({ "error": facts }))
+}
+
+/// The broker could not decide.
+pub(super) fn broken(error: &BrokerError) -> CallToolResult {
+    let code = match error {
+        BrokerError::NotConfigured(_) => "not_configured",
+        BrokerError::Unusable(_) => "unusable_provider",
+        BrokerError::PortTaken { .. } => "port_taken",
+        BrokerError::TooManyFlows => "too_many_sign_ins",
+        BrokerError::Store(_) => "store_unavailable",
+        BrokerError::OAuth(_) => "provider_error",
+    };
+    error_result(
+        format!("Error ({code}): {error}"),
+        json!({ "error": { "code": code, "message": error.to_string() } }),
+    )
+}
+
+/// The link as text.
+pub(super) fn link(consent: &Consent) -> CallToolResult {
+    let wanted = if consent.elicitation_declined {
+        "The user declined when this client asked. Do not press them; if they want it after all, \
+         show them this link"
+    } else if consent.posted {
+        "The user has opened the link and not finished yet. If they lost the page, show them this \
+         link"
+    } else {
+        "Show the user this link"
+    };
+    let message = format!(
+        "{}{} {wanted}: {} (it works until {}). When they are done, call this tool again with the \
+         same arguments.",
+        because(&consent.reason),
+        consent.sentence(),
+        consent.link,
+        consent.expires_at,
+    );
+    let facts = json!({ "authorization_required": {
+        "message": message,
+        "url": consent.link,
+        "provider": consent.provider,
+        "scopes": consent.scopes,
+        "expires_at": consent.expires_at,
+        "flow": consent.flow.to_string(),
+    } });
+    let text = format!("{message} Scopes: {}.", consent.scopes.join(", "));
+    error_result(text, facts)
+}
+
+/// The link as an elicitation that the client answers with a retry (MCP 2026-07-28).
+pub(super) fn input_required(consent: &Consent, request_state: String) -> InputRequiredResult {
+    let elicitation =
+        InputRequest::Elicitation(ElicitRequest::new(url_elicitation(consent, String::new())));
+    InputRequiredResult::new(
+        Some([(CONNECT.to_owned(), elicitation)].into()),
+        Some(request_state),
+    )
+}
+
+/// The link as an error (MCP 2025-11-25), for gateways that cannot carry server requests.
+pub(super) fn link_error(consent: &Consent) -> ErrorData {
+    let elicitation = serde_json::to_value(url_elicitation(consent, consent.flow.to_string()))
+        .expect("an elicitation is plain data");
+    ErrorData::new(
+        URL_ELICITATION_REQUIRED,
+        format!(
+            "{} Open {} and call again.",
+            consent.sentence(),
+            consent.link
+        ),
+        Some(json!({ "elicitations": [elicitation] })),
+    )
+}
+
+/// A `requestState` that is not accepted.
+pub(super) fn refused(error: &StateError) -> ErrorData {
+    ErrorData::invalid_params(error.to_string(), Some(json!({ "reason": error.reason() })))
+}
+
+fn because(reason: &ConsentReason) -> String {
+    match reason {
+        ConsentReason::NotConnected => String::new(),
+        ConsentReason::NeedsReconnect(reason) => format!("{reason} "),
+        ConsentReason::MissingScopes => "The connection lacks a permission. ".to_owned(),
+    }
+}
+
+fn code(facts: &Value) -> &str {
+    facts["code"].as_str().unwrap_or("error")
+}
+
+fn error_result(text: String, structured: Value) -> CallToolResult {
+    let mut result = CallToolResult::error(vec![ContentBlock::text(text)]);
+    result.structured_content = Some(structured);
+    result
+}
