@@ -57,6 +57,7 @@ pub mod caller;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod consent;
 pub mod http;
 pub mod mcp;
 pub mod oauth;
