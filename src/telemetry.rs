@@ -100,7 +100,7 @@ fn escaped(line: &[u8]) -> Vec<u8> {
     for c in body.chars() {
         if c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
             // The form that JSON knows too; all of these are below U+10000.
-            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+            out.extend(format!("\\u{:04x}", u32::from(c)).chars());
         } else {
             out.push(c);
         }

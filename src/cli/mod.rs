@@ -20,9 +20,9 @@ use crate::cli::app::App;
 pub struct Cli {
     /// The configuration file.
     ///
-    /// Default: $VALETKEY_CONFIG, else $XDG_CONFIG_HOME/valetkey/valetkey.yaml (or the same under
-    /// ~/.config). Without a file, GOOGLE_CLIENT_ID, SLACK_CLIENT_ID and GITHUB_CLIENT_ID with
-    /// their _CLIENT_SECRET configure the built-in providers.
+    /// Default: `$VALETKEY_CONFIG`, else `$XDG_CONFIG_HOME/valetkey/valetkey.yaml` (or the same
+    /// under `~/.config`). Without a file, `GOOGLE_CLIENT_ID`, `SLACK_CLIENT_ID` and
+    /// `GITHUB_CLIENT_ID`, each with its `_CLIENT_SECRET`, configure the built-in providers.
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 

@@ -35,17 +35,17 @@ pub(super) fn finished(output: Output) -> CallToolResult {
 /// A tool that could not do its job.
 pub(super) fn failed(error: &ToolError) -> CallToolResult {
     let facts = serde_json::to_value(error).expect("a tool error is plain data");
-    let mut text = format!("Error ({}): {error}", code(&facts));
+    let mut text = vec![format!("Error ({}): {error}", code(&facts))];
     if let Some(seconds) = error.retry_after_s {
-        text.push_str(&format!(" Repeat after {seconds} s at the earliest."));
+        text.push(format!("Repeat after {seconds} s at the earliest."));
     }
     if !error.missing_scopes.is_empty() {
-        text.push_str(&format!(
-            " Missing scopes: {}.",
+        text.push(format!(
+            "Missing scopes: {}.",
             error.missing_scopes.join(", ")
         ));
     }
-    error_result(text, json!({ "error": facts }))
+    error_result(text.join(" "), json!({ "error": facts }))
 }
 
 /// The broker says no.

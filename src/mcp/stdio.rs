@@ -42,7 +42,7 @@ pub async fn serve(handler: Handler, stop: impl Future<Output = ()>) -> Result<(
     };
     let mut stop = std::pin::pin!(stop);
     let opening = tokio::select! {
-        opening = serve_server(Wire(handler), transport) => opening,
+        opening = Box::pin(serve_server(Wire(handler), transport)) => opening,
         () = &mut stop => return Ok(()),
     };
     let service = match opening {

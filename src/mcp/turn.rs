@@ -78,7 +78,8 @@ impl Turn<'_> {
                 arguments: self.arguments,
                 client_name: self.client_name,
             };
-            let consent = match self.calls.run(call).await {
+            // Boxed, so that a call that waits for the person does not carry this around.
+            let consent = match Box::pin(self.calls.run(call)).await {
                 Outcome::Consent(consent) => consent,
                 Outcome::Finished(output) => return done("finished", result::finished(output)),
                 Outcome::Failed(error) => return done("failed", result::failed(&error)),

@@ -27,7 +27,7 @@ impl Service<RoleServer> for Wire {
         if !matches!(request, ClientRequest::DiscoverRequest(_)) {
             self.0.resume_once();
         }
-        let handled = caught(self.0.handle_request(request, context)).await;
+        let handled = caught(Box::pin(self.0.handle_request(request, context))).await;
         let result = handled.ok_or_else(|| {
             ErrorData::internal_error(
                 "Valetkey failed on this request; its log on standard error says where.",
