@@ -73,6 +73,10 @@ impl Calls {
     /// refused and cannot be renewed), the broker is asked once more for each of the two reasons,
     /// and so the call ends with a link or with a second try, never in a loop.
     pub async fn run(&self, call: Call<'_>) -> Outcome {
+        // A call that cannot run asks nobody for consent.
+        if let Err(error) = call.tool.check(Value::Object(call.arguments.clone())) {
+            return Outcome::Failed(error);
+        }
         let mut requirement = requirement(call);
         let mut stepped_up = false;
         let mut refused = false;

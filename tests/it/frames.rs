@@ -1,0 +1,243 @@
+//! A client of raw frames: the built binary over pipes, and every line that it writes, as written.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// No answer takes this long; a test that waits for more has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A home directory with nothing in it but what the test writes.
+pub struct Home {
+    dir: tempfile::TempDir,
+}
+
+impl Home {
+    pub fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Writes a configuration file outside the default places, and returns its path.
+    pub fn configuration(&self, yaml: &str) -> PathBuf {
+        let path = self.path().join("test.yaml");
+        fs::write(&path, yaml).unwrap();
+        path
+    }
+
+    /// Every file and folder below, relative.
+    pub fn contents(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut left = vec![self.path().to_owned()];
+        while let Some(dir) = left.pop() {
+            for entry in fs::read_dir(dir).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    left.push(path.clone());
+                }
+                found.push(path.strip_prefix(self.path()).unwrap().to_owned());
+            }
+        }
+        found.sort();
+        found
+    }
+}
+
+/// A running `valetkey stdio`.
+pub struct Server {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+    /// Messages that came while another was awaited.
+    unread: VecDeque<Value>,
+    /// Every line of standard output so far.
+    pub raw: Vec<String>,
+    stderr: Option<JoinHandle<String>>,
+}
+
+impl Server {
+    /// Starts the server as hosts do: with the six variables that all of them pass, and `more`.
+    pub fn start(home: &Home, arguments: &[&str], more: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_valetkey"));
+        command
+            .env_clear()
+            .env("HOME", home.path())
+            .env("LOGNAME", "tester")
+            .env("PATH", "/usr/bin:/bin")
+            .env("SHELL", "/bin/sh")
+            .env("TERM", "dumb")
+            .env("USER", "tester")
+            .envs(more.iter().copied())
+            .args(arguments)
+            .arg("stdio")
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let mut errors = child.stderr.take().unwrap();
+        let (to_test, lines) = channel();
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines() {
+                if to_test.send(line.unwrap()).is_err() {
+                    break;
+                }
+            }
+        });
+        let stderr = thread::spawn(move || {
+            let mut text = String::new();
+            errors.read_to_string(&mut text).unwrap();
+            text
+        });
+        Self {
+            stdin: child.stdin.take(),
+            child,
+            lines,
+            unread: VecDeque::new(),
+            raw: Vec::new(),
+            stderr: Some(stderr),
+        }
+    }
+
+    /// Starts the server with a configuration file.
+    pub fn with(home: &Home, yaml: &str) -> Self {
+        let path = home.configuration(yaml);
+        Self::start(home, &["--config", path.to_str().unwrap()], &[])
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn send(&mut self, message: &Value) {
+        self.send_line(&message.to_string());
+    }
+
+    pub fn send_line(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().unwrap();
+        stdin.write_all(format!("{line}\n").as_bytes()).unwrap();
+        stdin.flush().unwrap();
+    }
+
+    /// The next message that `wanted` picks. The others are kept for later.
+    pub fn expect(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        if let Some(at) = self.unread.iter().position(&wanted) {
+            return self.unread.remove(at).unwrap();
+        }
+        loop {
+            let message = self.read().expect("the server ended without the awaited message");
+            if wanted(&message) {
+                return message;
+            }
+            self.unread.push_back(message);
+        }
+    }
+
+    /// The answer to request `id`: its whole message.
+    pub fn answer(&mut self, id: impl Into<Value>) -> Value {
+        let id = id.into();
+        self.expect(|message| message["id"] == id && message.get("method").is_none())
+    }
+
+    /// Sends a request and waits for its answer.
+    pub fn request(&mut self, id: impl Into<Value>, method: &str, params: Value) -> Value {
+        let id = id.into();
+        self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
+        self.answer(id)
+    }
+
+    /// Whether any message came that nobody waited for; reads what is there, and waits for nothing.
+    pub fn unread(&mut self) -> Vec<Value> {
+        while let Ok(line) = self.lines.try_recv() {
+            let message = self.parse(line);
+            self.unread.push_back(message);
+        }
+        self.unread.iter().cloned().collect()
+    }
+
+    /// Opens a session of an era that has `initialize`.
+    pub fn initialize(&mut self, version: &str, capabilities: &Value, client: &str) -> Value {
+        let answer = self.request(
+            "open",
+            "initialize",
+            json!({
+                "protocolVersion": version,
+                "capabilities": capabilities,
+                "clientInfo": { "name": client, "version": "1.0.102" },
+            }),
+        );
+        self.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
+        answer
+    }
+
+    /// Closes standard input.
+    pub fn close_input(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Waits until the process has ended.
+    pub fn ended(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(start.elapsed() < PATIENCE, "the server did not end");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Ends the session by closing the input; every line of output, and the log.
+    pub fn finish(mut self) -> (Vec<String>, String) {
+        self.close_input();
+        assert!(self.ended().success(), "the server did not end well");
+        while let Some(line) = self.lines.recv_timeout(PATIENCE).ok() {
+            self.raw.push(line);
+        }
+        let log = self.stderr.take().unwrap().join().unwrap();
+        (std::mem::take(&mut self.raw), log)
+    }
+
+    fn read(&mut self) -> Option<Value> {
+        let line = self.lines.recv_timeout(PATIENCE).ok()?;
+        Some(self.parse(line))
+    }
+
+    fn parse(&mut self, line: String) -> Value {
+        let message: Value = serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("not a message on standard output: {line} ({error})"));
+        assert_eq!(message["jsonrpc"], "2.0", "not JSON-RPC: {line}");
+        self.raw.push(line);
+        message
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// `params` of a request of protocol 2026-07-28, with what it has to carry.
+pub fn modern(mut params: Value, capabilities: &Value, client: &str) -> Value {
+    params["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": capabilities,
+        "io.modelcontextprotocol/clientInfo": { "name": client, "version": "1.0.102" },
+    });
+    params
+}
