@@ -17,7 +17,7 @@ const LAST_WORK: Duration = Duration::from_millis(40);
 fn main() -> ExitCode {
     keep_files_private();
     let cli = Cli::parse();
-    telemetry::start(config::log::filter().as_deref());
+    telemetry::start(config::log_filter().as_deref());
     let ended = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -9,7 +9,7 @@ use valetkey_toolkits::tool::Tool;
 use crate::broker::{Broker, Settings};
 use crate::call::Calls;
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::http::Http;
 
 /// The parts of a running Valetkey. Made without touching the store or the network.
@@ -32,9 +32,9 @@ pub struct App {
 impl App {
     /// Reads the configuration and wires the parts. Needs a Tokio runtime around it.
     ///
-    /// `config_path` is `--config`; without it the file is searched as [`config::load`] says.
+    /// `config_path` is `--config`; without it the file is searched as [`Config::load`] says.
     pub fn start(config_path: Option<&Path>) -> anyhow::Result<Self> {
-        let config = Arc::new(config::load(config_path)?);
+        let config = Arc::new(Config::load(config_path)?);
         let http = Http::new();
         let clock = Clock::system();
         let (broker, listeners) = Broker::new(Settings {
