@@ -216,3 +216,158 @@ fn decode(base64: &str) -> Result<Vec<u8>, SealError> {
         .decode(base64)
         .map_err(|_| SealError::DamagedKeyring)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn new_keyring() -> (MasterKey, Keyring, Vec<u8>) {
+        let master = MasterKey::generate();
+        let (keyring, file) = Keyring::create(&master, Timestamp::UNIX_EPOCH);
+        (master, keyring, file)
+    }
+
+    #[test]
+    fn a_row_opens_in_its_own_place_only() {
+        let (_, keyring, _) = new_keyring();
+        let sealed = keyring.seal_row("flows", b"key", b"secret");
+        assert_eq!(
+            &**keyring.open_row("flows", b"key", &sealed).unwrap(),
+            b"secret"
+        );
+        for (tree, key) in [
+            ("flows", &b"kez"[..]),
+            ("states", b"key"),
+            ("flowsk", b"ey"),
+            ("flow", b"skey"),
+            ("flows", b""),
+        ] {
+            assert!(
+                keyring.open_row(tree, key, &sealed).is_none(),
+                "{tree} {key:?}"
+            );
+        }
+        assert!(keyring.open_handle(b"key", &sealed).is_none());
+        let (_, other, _) = new_keyring();
+        assert!(other.open_row("flows", b"key", &sealed).is_none());
+    }
+
+    #[test]
+    fn a_handle_opens_in_its_own_context_only() {
+        let (_, keyring, _) = new_keyring();
+        let sealed = keyring.seal_handle(b"ada, gmail_search", b"flow");
+        let open = |context: &[u8]| keyring.open_handle(context, &sealed);
+        assert_eq!(&**open(b"ada, gmail_search").unwrap(), b"flow");
+        for context in [&b""[..], b"ada, gmail_searc", b"bob, gmail_search"] {
+            assert!(open(context).is_none());
+        }
+        assert!(
+            keyring
+                .open_row("", b"ada, gmail_search", &sealed)
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn no_flipped_bit_and_no_shorter_or_longer_value_opens() {
+        let (_, keyring, _) = new_keyring();
+        let sealed = keyring.seal_row("flows", b"key", b"a secret of some length");
+        for bit in 0..8 * sealed.len() {
+            let mut altered = sealed.clone();
+            altered[bit / 8] ^= 1 << (bit % 8);
+            assert!(
+                keyring.open_row("flows", b"key", &altered).is_none(),
+                "bit {bit}"
+            );
+        }
+        for len in 0..sealed.len() {
+            assert!(
+                keyring.open_row("flows", b"key", &sealed[..len]).is_none(),
+                "{len} bytes"
+            );
+        }
+        let longer = [&sealed[..], &[0]].concat();
+        assert!(keyring.open_row("flows", b"key", &longer).is_none());
+    }
+
+    #[test]
+    fn ten_thousand_seals_have_ten_thousand_nonces() {
+        let (_, keyring, _) = new_keyring();
+        let nonces: BTreeSet<_> = (0..10_000)
+            .map(|_| keyring.seal_row("flows", b"key", b"same")[1 + KEY_ID_LEN..][..24].to_vec())
+            .collect();
+        assert_eq!(nonces.len(), 10_000);
+    }
+
+    #[test]
+    fn a_value_names_its_format_and_key_and_shows_nothing_else() {
+        let (_, keyring, _) = new_keyring();
+        let sealed = keyring.seal_row("flows", b"key", b"canary");
+        assert_eq!(sealed.len(), 1 + KEY_ID_LEN + 24 + b"canary".len() + 16);
+        assert_eq!(sealed[0], SEALED_FORMAT);
+        assert_eq!(sealed[1..=KEY_ID_LEN], keyring.0[0].id);
+        assert!(!sealed.windows(6).any(|window| window == b"canary"));
+    }
+
+    #[test]
+    fn the_file_opens_with_its_master_key_only() {
+        let (master, keyring, file) = new_keyring();
+        let sealed = keyring.seal_row("flows", b"key", b"secret");
+        let again = Keyring::open(&file, &master).unwrap();
+        assert_eq!(
+            &**again.open_row("flows", b"key", &sealed).unwrap(),
+            b"secret"
+        );
+        let refused = Keyring::open(&file, &MasterKey::generate()).unwrap_err();
+        assert_eq!(refused, SealError::WrongMasterKey);
+    }
+
+    #[test]
+    fn an_older_key_still_opens_and_the_newest_seals() {
+        let (_, Keyring(mut keys), _) = new_keyring();
+        let old = Keyring(vec![keys.remove(0)]);
+        let sealed = old.seal_row("flows", b"key", b"old");
+        let (_, Keyring(new), _) = new_keyring();
+        let both = Keyring(old.0.into_iter().chain(new).collect());
+        assert_eq!(&**both.open_row("flows", b"key", &sealed).unwrap(), b"old");
+        let resealed = both.seal_row("flows", b"key", b"new");
+        assert_eq!(resealed[1..=KEY_ID_LEN], both.0[1].id);
+    }
+
+    #[test]
+    fn an_altered_file_is_refused() {
+        let (master, _, file) = new_keyring();
+        let text = String::from_utf8(file).unwrap();
+        let other: File = serde_json::from_slice(&new_keyring().2).unwrap();
+        let replaced = |field: &str, value: &str| {
+            let start = text.find(&format!("\"{field}\"")).unwrap() + field.len() + 4;
+            let end = start + 1 + text[start + 1..].find('"').unwrap();
+            format!("{}\"{value}{}", &text[..start], &text[end..])
+        };
+        let cases = [
+            ("empty", String::new()),
+            ("cut", text[..text.len() / 2].to_owned()),
+            ("another key's name", replaced("id", &other.data_keys[0].id)),
+            ("another date", replaced("made_at", "2026-01-01T00:00:00Z")),
+            (
+                "another wrapped key",
+                replaced("wrapped", &other.data_keys[0].wrapped),
+            ),
+            ("no base64", replaced("wrapped", "???")),
+            ("a field too many", text.replacen('{', "{\"x\": 1,", 1)),
+        ];
+        for (what, file) in cases {
+            let refused = Keyring::open(file.as_bytes(), &master).unwrap_err();
+            assert_eq!(refused, SealError::DamagedKeyring, "{what}: {file}");
+        }
+    }
+
+    #[test]
+    fn a_later_format_is_refused_before_anything_else_is_looked_at() {
+        let file = br#"{"format": 2, "something": "new"}"#;
+        let newer = SealError::NewerFormat { found: 2, known: 1 };
+        assert_eq!(Keyring::check_format(file), Err(newer));
+    }
+}

@@ -56,3 +56,37 @@ impl MasterKey {
         *derived.first_chunk().expect("16 of 32 bytes")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_master_key_is_32_bytes_of_base64_and_nothing_else() {
+        let digits = "A".repeat(43);
+        let cases = [
+            (format!("{digits}="), true),
+            (digits.clone(), true),
+            (format!("  {digits}=\n"), true),
+            (String::new(), false),
+            ("A".repeat(42), false),
+            ("A".repeat(44), false),
+            ("A".repeat(4000), false),
+            (format!("{digits}A="), false),
+            (format!("{}!=", "A".repeat(42)), false),
+            ("ab".repeat(32), false),
+        ];
+        for (text, good) in cases {
+            let parsed = MasterKey::parse(&SecretString::from(text.as_str()));
+            assert_eq!(parsed.is_ok(), good, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_line_of_a_key_is_read_as_the_same_key() {
+        let key = MasterKey::generate();
+        let read = MasterKey::parse(&SecretString::from(key.to_line().as_str())).unwrap();
+        assert_eq!(*read.0, *key.0);
+        assert_ne!(*MasterKey::generate().0, *key.0);
+    }
+}

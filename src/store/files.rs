@@ -29,13 +29,20 @@ pub(super) fn private_directory(path: &Path) -> Result<(), StoreError> {
     parent_is_safe(path)
 }
 
-/// Makes the directory with its parents for us alone, unless it exists.
+/// Makes the directory with its parents for us alone, unless it exists, and makes their names
+/// durable: a key in a directory that a power cut forgets would be gone with it.
 pub(super) fn create_directory(path: &Path) -> Result<(), StoreError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(PRIVATE_DIRECTORY)
-        .create(path)
-        .map_err(|error| StoreError::io(path, "cannot be made", &error))
+    let failed = |error| StoreError::io(path, "cannot be made", &error);
+    if let Some(parent) = path.parent()
+        && !parent.exists()
+    {
+        create_directory(parent)?;
+    }
+    match DirBuilder::new().mode(PRIVATE_DIRECTORY).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
+        Ok(()) | Err(_) => {}
+    }
+    sync_name(path).map_err(failed)
 }
 
 /// In a directory that anyone may write to, anyone may put another in the place of ours, unless it
@@ -75,7 +82,7 @@ pub(super) fn local_file_system(path: &Path) -> Result<(), StoreError> {
 
 /// The magic numbers of statfs(2).
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-fn remote_file_system(magic: i64) -> Option<&'static str> {
+pub(super) fn remote_file_system(magic: i64) -> Option<&'static str> {
     match magic {
         0x6969 => Some("NFS"),
         0x517b | 0xff53_4d42 | 0xfe53_4d42 => Some("SMB"),
@@ -84,7 +91,7 @@ fn remote_file_system(magic: i64) -> Option<&'static str> {
     }
 }
 
-fn directory_problem(path: &Path, found: &Metadata, us: u32) -> Option<String> {
+pub(super) fn directory_problem(path: &Path, found: &Metadata, us: u32) -> Option<String> {
     let shown = path.display();
     if found.is_symlink() {
         Some(format!(
@@ -157,7 +164,7 @@ fn write_beside(
         file.write_all(bytes)?;
         file.sync_all()?;
         put_in_place(&new)?;
-        sync_directory(path.parent().unwrap_or(Path::new("/")))
+        sync_name(path)
     })();
     written.map_err(|error| {
         let _ = fs::remove_file(&new);
@@ -198,6 +205,15 @@ pub(super) fn secure_tree(path: &Path) -> Result<(), StoreError> {
 /// Makes the names in a directory durable.
 pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+/// Makes the name of `path` in its parent durable. A parent that we may not read is the
+/// administrator's, who made the name.
+fn sync_name(path: &Path) -> io::Result<()> {
+    match sync_directory(path.parent().unwrap_or(path)) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        done => done,
+    }
 }
 
 /// Opens the file itself or fails: never what a symbolic link leads to, and never waiting for the

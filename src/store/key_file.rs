@@ -104,7 +104,7 @@ fn read(path: &Path) -> Result<Option<MasterKey>, StoreError> {
         })
 }
 
-fn key_file_problem(path: &Path, found: &Metadata, us: u32) -> Option<String> {
+pub(super) fn key_file_problem(path: &Path, found: &Metadata, us: u32) -> Option<String> {
     let shown = path.display();
     if !found.is_file() {
         Some(format!(

@@ -27,6 +27,12 @@ const LOG: &str = "db";
 /// How long to wait for sled's own lock.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
+/// The unit of sled's log. What is larger than a quarter of it sled puts into a file of its own,
+/// world-readable by the usual umask, which neither sled nor our `sync_all` of the log makes
+/// durable. It writes a leaf whole, and splits one only once it has more than 16 rows; so the
+/// quarter has room for 24 rows of [`crate::store::rows::LIMIT`], and no such file is ever made.
+pub(super) const SEGMENT_BYTES: usize = 1024 * 1024;
+
 const CACHE_BYTES: u64 = 8 * 1024 * 1024;
 const FLUSH_EVERY_MS: u64 = 500;
 
@@ -51,10 +57,8 @@ pub(super) fn open(
     let log = File::open(&log).map_err(|error| StoreError::io(&log, "cannot be opened", &error))?;
     let database = Database::new(dir.clone(), keyring, db, log, lock)?;
     files::secure_tree(&home)?;
-    for made in [Some(&*dir), dir.parent()].into_iter().flatten() {
-        files::sync_directory(made)
-            .map_err(|error| StoreError::io(made, "cannot be made durable", &error))?;
-    }
+    files::sync_directory(&dir)
+        .map_err(|error| StoreError::io(&dir, "cannot be made durable", &error))?;
     Ok(database)
 }
 
@@ -106,14 +110,9 @@ fn refused(dir: &Path, error: &SealError) -> StoreError {
 /// Opens sled. We hold the owner's lock, so if sled's own is taken it is by a store that was just
 /// closed in this process and whose threads are still ending: that is worth a wait.
 fn open_database(dir: &Path, home: &Path) -> Result<sled::Db, StoreError> {
-    let config = sled::Config::new()
-        .path(home)
-        .mode(sled::Mode::LowSpace)
-        .cache_capacity(CACHE_BYTES)
-        .flush_every_ms(Some(FLUSH_EVERY_MS));
     let started = Instant::now();
     loop {
-        match config.open() {
+        match settings(home).open() {
             Err(sled::Error::Io(error))
                 if error.to_string().starts_with("could not acquire lock")
                     && started.elapsed() < LOCK_WAIT =>
@@ -123,4 +122,14 @@ fn open_database(dir: &Path, home: &Path) -> Result<sled::Db, StoreError> {
             opened => return opened.map_err(|error| StoreError::sled(dir, &error)),
         }
     }
+}
+
+/// sled's settings. The segments' size is written down with the first opening and then fixed.
+pub(super) fn settings(home: &Path) -> sled::Config {
+    sled::Config::new()
+        .path(home)
+        .mode(sled::Mode::LowSpace)
+        .segment_size(SEGMENT_BYTES)
+        .cache_capacity(CACHE_BYTES)
+        .flush_every_ms(Some(FLUSH_EVERY_MS))
 }

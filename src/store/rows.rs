@@ -16,9 +16,8 @@ pub(super) const FLOWS: &str = "flows";
 /// SHA-256 of a `state` → the flow id that waits for it.
 pub(super) const STATES: &str = "states";
 
-/// A record of more bytes than this is refused. sled writes a leaf with all its rows at once, and
-/// moves what is over a quarter of a segment to a file of its own that nobody makes durable.
-const LIMIT: usize = 16 * 1024;
+/// A record of more bytes than this is refused; see [`crate::store::open::SEGMENT_BYTES`].
+pub(super) const LIMIT: usize = 10 * 1024;
 
 /// Why a record cannot be sealed or, once open, read.
 #[derive(Debug, thiserror::Error)]

@@ -5,11 +5,14 @@ mod opening;
 mod privacy;
 mod rows;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::caller::Caller;
@@ -41,13 +44,25 @@ impl Place {
     }
 
     async fn open(&self) -> Result<Store, StoreError> {
-        open(&self.dir(), &self.key_file()).await
+        open_in(self.folder.path()).await
+    }
+
+    /// The closed store's database, as someone with the files can open it.
+    fn sled(&self) -> sled::Db {
+        loop {
+            // A store that was just closed may still be ending its threads.
+            match crate::store::open::settings(&self.dir().join("sled")).open() {
+                Err(sled::Error::Io(_)) => std::thread::yield_now(),
+                opened => break opened.unwrap(),
+            }
+        }
     }
 }
 
-async fn open(dir: &Path, key_file: &Path) -> Result<Store, StoreError> {
-    let key = MasterKeySource::File(key_file.to_owned());
-    Store::open(dir, &key, Clock::system()).await
+/// Opens the store of a [`Place`].
+async fn open_in(folder: &Path) -> Result<Store, StoreError> {
+    let key = MasterKeySource::File(folder.join("config/master.key"));
+    Store::open(&folder.join("data/vault"), &key, Clock::system()).await
 }
 
 fn second(n: i64) -> Timestamp {
@@ -55,7 +70,7 @@ fn second(n: i64) -> Timestamp {
 }
 
 /// A connection whose tokens start with `token`.
-fn connection(version: u64, caller: &Caller, id: u8, token: &str) -> Connection {
+pub(super) fn connection(version: u64, caller: &Caller, id: u8, token: &str) -> Connection {
     Connection {
         version,
         id: ConnectionId([id; 8]),
@@ -76,7 +91,7 @@ fn connection(version: u64, caller: &Caller, id: u8, token: &str) -> Connection 
     }
 }
 
-fn flow(version: u64, id: u8, status: FlowStatus) -> Flow {
+pub(super) fn flow(version: u64, id: u8, status: FlowStatus) -> Flow {
     Flow {
         version,
         id: FlowId([id; 32]),
@@ -112,4 +127,51 @@ fn access_token(connection: &Connection) -> String {
         reason = "the test compares what came back"
     )]
     secrecy::ExposeSecret::expose_secret(&connection.grant.access_token).to_owned()
+}
+
+/// SHA-256 of every file below `folder` by path, to see that nothing was touched.
+fn digests(folder: &Path) -> BTreeMap<PathBuf, [u8; 32]> {
+    files(folder)
+        .into_iter()
+        .map(|path| {
+            let digest = Sha256::digest(fs::read(&path).unwrap()).into();
+            (path, digest)
+        })
+        .collect()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Names a folder to the copy of a test that [`copy_of_test`] runs.
+const COPY: &str = "VALETKEY_TEST_FOLDER";
+
+/// This test again, in a process of its own that finds `folder` by [`folder_of_copy`].
+fn copy_of_test(name: &str, folder: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", &format!("store::tests::{name}"), "--nocapture"])
+        .env(COPY, folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    command
+}
+
+/// Where the copy of a test works; none in the test itself.
+fn folder_of_copy() -> Option<PathBuf> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how a test tells its copy that it is one"
+    )]
+    std::env::var_os(COPY).map(PathBuf::from)
 }

@@ -85,3 +85,69 @@ async fn a_put_over_any_other_version_is_a_conflict_and_changes_nothing() {
         assert_eq!(read.is_some(), taken);
     }
 }
+
+#[tokio::test]
+async fn a_flow_is_found_by_the_state_it_waits_for_and_by_no_other() {
+    let place = Place::new();
+    let store = place.open().await.unwrap();
+    let exchanging = FlowStatus::Exchanging {
+        browser_digest: [0; 32],
+    };
+    // The states under which the flow is found after each put.
+    let steps = [
+        (FlowStatus::Pending, [false, false]),
+        (at_provider(1), [true, false]),
+        (at_provider(2), [false, true]),
+        (at_provider(2), [false, true]),
+        (exchanging, [false, false]),
+        (at_provider(1), [true, false]),
+    ];
+    for (n, (status, found)) in steps.into_iter().enumerate() {
+        let version = n as u64 + 1;
+        let row = flow(version, 9, status);
+        store.commit(vec![Change::PutFlow(row)]).await.unwrap();
+        for (state, found) in [1, 2].into_iter().zip(found) {
+            let by_state = store.flow_by_state([state; 32]).await.unwrap();
+            assert_eq!(
+                by_state.is_some(),
+                found,
+                "state {state} after put {version}"
+            );
+            assert!(by_state.is_none_or(|flow| flow.version == version));
+        }
+    }
+    let deleted = vec![Change::DeleteFlow(FlowId([9; 32]))];
+    store.commit(deleted.clone()).await.unwrap();
+    store.commit(deleted).await.unwrap();
+    assert!(store.flow_by_state([1; 32]).await.unwrap().is_none());
+    drop(store);
+    let states = place.sled().open_tree("states").unwrap();
+    assert_eq!(states.len(), 0, "the index keeps no row without a flow");
+}
+
+#[tokio::test]
+async fn a_deleted_connection_is_gone_for_its_caller_only() {
+    let place = Place::new();
+    let store = place.open().await.unwrap();
+    let (ada, bob) = (Caller::verified("i", "ada"), Caller::verified("i", "bob"));
+    let rows = [&ada, &bob].map(|caller| Change::PutConnection(connection(1, caller, 1, "t")));
+    store.commit(rows.to_vec()).await.unwrap();
+    let id = ConnectionId([1; 8]);
+    let delete = vec![Change::DeleteConnection(ada.clone(), id)];
+    store.commit(delete).await.unwrap();
+    assert!(store.connection(&ada, id).await.unwrap().is_none());
+    assert!(store.connection(&bob, id).await.unwrap().is_some());
+    let again = vec![Change::PutConnection(connection(1, &ada, 1, "again"))];
+    store.commit(again).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_handle_comes_back_in_its_own_context_and_from_an_earlier_process() {
+    let place = Place::new();
+    let store = place.open().await.unwrap();
+    let sealed = store.seal_handle(b"context", b"flow");
+    drop(store);
+    let store = place.open().await.unwrap();
+    assert_eq!(store.open_handle(b"context", &sealed).unwrap(), b"flow");
+    assert!(store.open_handle(b"another", &sealed).is_none());
+}
