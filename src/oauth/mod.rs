@@ -5,3 +5,22 @@
 
 pub mod provider;
 pub mod token;
+
+mod authorize;
+mod codes;
+mod exchange;
+mod identity;
+mod introspect;
+mod response;
+mod response_map;
+mod revoke;
+mod template;
+mod wire;
+
+mod custom;
+mod github;
+mod google;
+mod slack;
+
+#[cfg(test)]
+mod tests;

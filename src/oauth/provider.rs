@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use secrecy::SecretString;
 use url::Url;
 
-use crate::config::provider::ProviderEntry;
-use crate::http::Http;
-use crate::oauth::token::{Identity, OAuthError, TokenSet};
+use crate::config::provider::{AuthMethod, ProviderEntry, Request};
+use crate::oauth::token::OAuthError;
+use crate::oauth::{custom, github, google, slack};
 
 /// The kinds of provider that have quirks of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,8 +25,52 @@ pub enum Kind {
 /// One OAuth client registration at one provider.
 #[derive(Clone, Debug)]
 pub struct Provider {
-    entry: ProviderEntry,
+    pub(super) entry: ProviderEntry,
+    pub(super) endpoints: Endpoints,
     kind: Kind,
+}
+
+/// Where a provider is. What neither the entry nor the built-in facts say is missing.
+#[derive(Clone, Debug)]
+pub(super) struct Endpoints {
+    pub(super) authorization: Option<Url>,
+    pub(super) token: Option<Url>,
+    pub(super) refresh: Option<Url>,
+    pub(super) revocation: Option<Url>,
+    pub(super) user_info: Option<Url>,
+    api: Option<Url>,
+}
+
+/// What is built in about a kind of provider. An entry's settings go first.
+pub(super) struct Facts {
+    pub(super) title: &'static str,
+    pub(super) authorization: Option<&'static str>,
+    pub(super) token: Option<&'static str>,
+    pub(super) revocation: Endpoint,
+    pub(super) user_info: Endpoint,
+    pub(super) api: Option<&'static str>,
+    /// The `iss` of its authorization responses (RFC 9207).
+    pub(super) issuer: Option<&'static str>,
+    pub(super) pkce: bool,
+    /// The parameter of the authorize URL that takes the scopes, and what stands between them.
+    pub(super) scope_parameter: &'static str,
+    pub(super) scope_delimiter: &'static str,
+    /// Whether commas, too, separate the scopes of a token response.
+    pub(super) commas_in_responses: bool,
+    pub(super) base_scopes: &'static [&'static str],
+    pub(super) auth_method: AuthMethod,
+    /// Why a grant dies, and what to do.
+    pub(super) why_grants_die: &'static str,
+    /// Scopes and what they allow, in words that follow "it may".
+    pub(super) scopes: &'static [(&'static str, &'static str)],
+}
+
+/// Where a call beside the protocol's core is, when the entry does not say.
+pub(super) enum Endpoint {
+    None,
+    At(&'static str),
+    /// Below the base URL of the API; `{client_id}` is the entry's.
+    BelowApi(&'static [&'static str]),
 }
 
 /// What an authorize URL is made of (RFC 6749 §4.1.1).
@@ -51,9 +95,29 @@ pub struct AuthorizeRequest<'a> {
 impl Provider {
     /// Adds the built-in facts to an entry. Never fails: what is missing is told by
     /// [`Provider::unusable`].
-    pub fn new(entry: ProviderEntry) -> Self {
-        let _ = entry;
-        todo!("oauth helper")
+    pub fn new(mut entry: ProviderEntry) -> Self {
+        let kind = match entry.provider_id.as_deref() {
+            Some("google") => Kind::Google,
+            Some("slack") => Kind::Slack,
+            Some("github") => Kind::GitHub,
+            _ => Kind::Custom,
+        };
+        let endpoints = Endpoints::new(&entry, facts(kind));
+        // A refresh is made like the exchange, as far as the entry says nothing else about it.
+        let (token, refresh) = (&entry.token_request, &mut entry.refresh_request);
+        refresh.auth_method = refresh.auth_method.or(token.auth_method);
+        if refresh.endpoint.is_none() {
+            refresh.json_body |= token.json_body;
+            refresh.form_response |= token.form_response;
+        }
+        if refresh.response_map.is_empty() {
+            refresh.response_map.clone_from(&token.response_map);
+        }
+        Self {
+            entry,
+            endpoints,
+            kind,
+        }
     }
 
     /// The entry's id, which names the callback path.
@@ -67,110 +131,220 @@ impl Provider {
     }
 
     /// `google`, `slack`, `github`, or the custom entry's `provider_id` or id: what a toolkit
-    /// names as its provider.
+    /// names as its provider. A `provider_id` of `custom` names nobody.
     pub fn name(&self) -> &str {
-        todo!("oauth helper")
+        match self.entry.provider_id.as_deref() {
+            None | Some("custom") => &self.entry.id,
+            Some(name) => name,
+        }
     }
 
     /// What a person calls it: "Google", "Slack", "GitHub", or the entry's description or id.
     pub fn title(&self) -> &str {
-        todo!("oauth helper")
+        match self.kind {
+            Kind::Custom => self.entry.description.as_deref().unwrap_or(&self.entry.id),
+            _ => self.facts().title,
+        }
     }
 
     /// Why this entry cannot be connected, if so: a missing endpoint.
     pub fn unusable(&self) -> Option<String> {
-        todo!("oauth helper")
+        let Endpoints {
+            authorization,
+            token,
+            user_info,
+            ..
+        } = &self.endpoints;
+        let mut missing = Vec::new();
+        if authorization.is_none() {
+            missing.push(AUTHORIZATION);
+        }
+        if token.is_none() {
+            missing.push(TOKEN);
+        }
+        if user_info.is_none() && self.kind != Kind::Custom {
+            missing.push(self.user_info_key());
+        }
+        (!missing.is_empty()).then(|| {
+            format!(
+                "Provider entry `{}` cannot be connected: it has no {}. Add what is missing to the \
+                 configuration.",
+                self.entry.id,
+                missing.join(" and no ")
+            )
+        })
     }
 
     /// Why this redirect URI cannot work with this provider, with what to do: Slack takes only
     /// https, or localhost for PKCE apps.
     pub fn redirect_problem(&self, redirect_uri: &Url) -> Option<String> {
-        let _ = redirect_uri;
-        todo!("oauth helper")
+        match self.kind {
+            Kind::Slack => slack::redirect_problem(self, redirect_uri),
+            Kind::Google | Kind::GitHub | Kind::Custom => None,
+        }
     }
 
     /// Whether a flow needs a PKCE verifier.
     pub fn pkce(&self) -> bool {
-        todo!("oauth helper")
+        self.entry.pkce.unwrap_or(self.facts().pkce)
     }
 
     /// The scopes that identify the user and are always asked for (`openid email` at Google), and
-    /// the fixed ones of a custom entry.
+    /// the fixed ones of the entry.
     pub fn base_scopes(&self) -> BTreeSet<String> {
-        todo!("oauth helper")
+        let facts = self.facts();
+        let params = &self.entry.authorization_request.params;
+        let fixed = params
+            .get(facts.scope_parameter)
+            .map_or("", String::as_str)
+            .split([' ', ','])
+            .filter(|word| !word.is_empty() && !word.contains("{{"));
+        let built_in = facts.base_scopes.iter().copied();
+        built_in.chain(fixed).map(str::to_owned).collect()
     }
 
-    /// Whether the scopes in a token response mean anything: not for GitHub Apps.
+    /// What a scope allows, in plain words; the scope itself when we have none.
     pub fn describe_scope(&self, scope: &str) -> String {
-        let _ = scope;
-        todo!("oauth helper: what the scope allows, in plain words")
+        let known = self.facts().scopes.iter().find(|(name, _)| *name == scope);
+        known.map_or(scope, |(_, words)| words).to_owned()
     }
 
     /// The issuer that a callback's `iss` must equal (RFC 9207). `Some` and no `iss` in the
-    /// callback is a mismatch only when `iss_required`.
+    /// callback is a mismatch only when `iss_required`. A built-in issuer holds for the built-in
+    /// authorization endpoint only.
     pub fn issuer(&self) -> Option<&str> {
-        todo!("oauth helper")
+        let facts = self.facts();
+        let moved = moved(
+            self.entry.authorization_request.endpoint.as_ref(),
+            facts.authorization,
+        );
+        let built_in = facts.issuer.filter(|_| !moved);
+        self.entry.issuer.as_deref().or(built_in)
     }
 
     /// Whether the provider always sends `iss`
-    /// (`authorization_response_iss_parameter_supported`).
+    /// (`authorization_response_iss_parameter_supported`): when the entry names the issuer. Google
+    /// and GitHub send it without announcing it, and not always.
     pub fn iss_required(&self) -> bool {
-        todo!("oauth helper")
+        self.entry.issuer.is_some()
     }
 
     /// The only origin that tokens go to, with the path prefix of the API. None: the entry can be
     /// connected, its tools cannot run.
     pub fn api_base_url(&self) -> Option<&Url> {
-        todo!("oauth helper")
+        self.endpoints.api.as_ref()
     }
 
-    /// The URL at the provider that the connect page sends the browser to.
-    pub fn authorize_url(&self, request: &AuthorizeRequest<'_>) -> Result<Url, OAuthError> {
-        let _ = request;
-        todo!("oauth helper")
+    pub(super) fn facts(&self) -> &'static Facts {
+        facts(self.kind)
     }
 
-    /// Exchanges an authorization code (RFC 6749 §4.1.3).
-    pub async fn exchange(
-        &self,
-        http: &Http,
-        code: &SecretString,
-        redirect_uri: &Url,
-        verifier: Option<&SecretString>,
-    ) -> Result<TokenSet, OAuthError> {
-        let _ = (http, code, redirect_uri, verifier);
-        todo!("oauth helper")
+    /// How the client authenticates in a request: as the entry says for it or for the token
+    /// request, else as the kind does. Without a secret there is nothing to authenticate with.
+    pub(super) fn auth_method(&self, request: &Request) -> AuthMethod {
+        if self.entry.client_secret.is_none() {
+            return AuthMethod::None;
+        }
+        request
+            .auth_method
+            .or(self.entry.token_request.auth_method)
+            .unwrap_or(self.facts().auth_method)
     }
 
-    /// Refreshes (RFC 6749 §6).
-    pub async fn refresh(
-        &self,
-        http: &Http,
-        refresh_token: &SecretString,
-    ) -> Result<TokenSet, OAuthError> {
-        let _ = (http, refresh_token);
-        todo!("oauth helper")
+    /// [`OAuthError::Unusable`] about this entry.
+    pub(super) fn lacks(&self, what: &'static str) -> OAuthError {
+        OAuthError::Unusable {
+            entry: self.entry.id.clone(),
+            what,
+        }
     }
 
-    /// Revokes the grant (RFC 7009 or the provider's own call). `Ok(false)`: the provider has no
-    /// way to revoke.
-    pub async fn revoke(
-        &self,
-        http: &Http,
-        access_token: &SecretString,
-        refresh_token: Option<&SecretString>,
-    ) -> Result<bool, OAuthError> {
-        let _ = (http, access_token, refresh_token);
-        todo!("oauth helper")
+    /// [`OAuthError::Malformed`] about this provider.
+    pub(super) fn malformed(&self) -> OAuthError {
+        OAuthError::Malformed {
+            provider: self.title().to_owned(),
+        }
     }
 
-    /// Asks who was connected.
-    pub async fn identity(
-        &self,
-        http: &Http,
-        access_token: &SecretString,
-    ) -> Result<Identity, OAuthError> {
-        let _ = (http, access_token);
-        todo!("oauth helper")
+    /// [`OAuthError::Unreachable`] about this provider.
+    pub(super) fn unreachable(&self, url: &Url, cause: &'static str) -> OAuthError {
+        OAuthError::Unreachable {
+            provider: self.title().to_owned(),
+            host: url.host_str().unwrap_or_default().to_owned(),
+            cause,
+        }
     }
+
+    /// The key whose absence leaves us without the user's identity.
+    pub(super) fn user_info_key(&self) -> &'static str {
+        match self.facts().user_info {
+            Endpoint::BelowApi(_) => "api.base_url",
+            Endpoint::At(_) | Endpoint::None => "oauth2.user_info_request.endpoint",
+        }
+    }
+}
+
+pub(super) const AUTHORIZATION: &str = "oauth2.authorization_request.endpoint";
+pub(super) const TOKEN: &str = "oauth2.token_request.endpoint";
+
+fn facts(kind: Kind) -> &'static Facts {
+    match kind {
+        Kind::Google => &google::FACTS,
+        Kind::Slack => &slack::FACTS,
+        Kind::GitHub => &github::FACTS,
+        Kind::Custom => &custom::FACTS,
+    }
+}
+
+fn built_in(url: &'static str) -> Url {
+    Url::parse(url).expect("the built-in URLs are well-formed")
+}
+
+/// Whether an entry's endpoint is somewhere else than the built-in one.
+fn moved(endpoint: Option<&Url>, default: Option<&'static str>) -> bool {
+    match (endpoint, default) {
+        (Some(endpoint), Some(default)) => endpoint.origin() != built_in(default).origin(),
+        _ => false,
+    }
+}
+
+impl Endpoints {
+    /// With a token endpoint elsewhere (GitHub Enterprise, an emulator) no built-in address is
+    /// used at all: tokens that were issued there must not be sent to the public service.
+    fn new(entry: &ProviderEntry, facts: &Facts) -> Self {
+        let elsewhere = moved(entry.token_request.endpoint.as_ref(), facts.token);
+        let or_built_in = |said: &Option<Url>, default: Option<&'static str>| {
+            said.clone()
+                .or_else(|| default.filter(|_| !elsewhere).map(built_in))
+        };
+        let api = or_built_in(&entry.api_base_url, facts.api);
+        let beside = |said: &Option<Url>, default: &Endpoint| match default {
+            Endpoint::None => said.clone(),
+            Endpoint::At(url) => or_built_in(said, Some(url)),
+            Endpoint::BelowApi(path) => said
+                .clone()
+                .or_else(|| api.as_ref().map(|api| below(api, path, &entry.client_id))),
+        };
+        let token = or_built_in(&entry.token_request.endpoint, facts.token);
+        Self {
+            authorization: or_built_in(&entry.authorization_request.endpoint, facts.authorization),
+            refresh: entry.refresh_request.endpoint.clone().or(token.clone()),
+            token,
+            revocation: beside(&entry.revocation_request.endpoint, &facts.revocation),
+            user_info: beside(&entry.user_info_request.endpoint, &facts.user_info),
+            api,
+        }
+    }
+}
+
+fn below(api: &Url, path: &[&str], client_id: &str) -> Url {
+    let mut url = api.clone();
+    url.path_segments_mut()
+        .expect("an http URL has a path")
+        .pop_if_empty()
+        .extend(path.iter().map(|segment| match *segment {
+            "{client_id}" => client_id,
+            segment => segment,
+        }));
+    url
 }

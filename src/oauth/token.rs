@@ -40,9 +40,9 @@ pub enum OAuthError {
         /// Why that happens with this provider, and what to do.
         hint: &'static str,
     },
-    /// The client id or secret is wrong: only the operator can help.
+    /// The client id, the secret or the redirect URI is wrong: only the operator can help.
     #[error(
-        "{provider} refused the client id or secret of provider entry `{entry}`. Check its client_id and client_secret, and that the redirect URI is registered."
+        "{provider} refused the client of provider entry `{entry}`. Check its client_id and client_secret, and that the redirect URI is registered."
     )]
     ClientRefused {
         /// The provider's title.
