@@ -354,8 +354,8 @@ fn triggers(
     let on_grant = flag("triggers.on_token_grant", on_grant, triggers.is_none())?;
     let on_refresh = flag("triggers.on_token_refresh", on_refresh, triggers.is_none())?;
     if introspection && flag("enabled", form.enabled.as_ref(), false)? {
-        request.on_token_grant = on_grant;
-        request.on_token_refresh = on_refresh;
+        request.introspection.on_token_grant = on_grant;
+        request.introspection.on_token_refresh = on_refresh;
     }
     if let Some(format) = &form.expiration_format {
         let known = [
@@ -363,7 +363,7 @@ fn triggers(
             ("relative_seconds", true),
         ];
         let key = format!("{}.expiration_format", rules.key);
-        request.relative_expiration = choice(reader, &key, format, &known)?;
+        request.introspection.relative_expiration = choice(reader, &key, format, &known)?;
     }
     Ok(())
 }

@@ -90,13 +90,20 @@ pub struct Request {
     pub form_response: bool,
     /// `response_map`: name → where the value is.
     pub response_map: BTreeMap<String, ResponsePath>,
-    /// Introspection only, `expiration_format: relative_seconds`; otherwise its `expires_in` is a
-    /// point in time, in seconds since 1970.
-    pub relative_expiration: bool,
-    /// Introspection only, `triggers.on_token_grant`; false unless `enabled: true`.
+    /// What only `token_introspection_request` says.
+    pub introspection: Introspection,
+}
+
+/// When tokens are introspected (RFC 7662), and what the answer means.
+#[derive(Clone, Debug, Default)]
+pub struct Introspection {
+    /// `triggers.on_token_grant`; false unless `enabled: true`.
     pub on_token_grant: bool,
-    /// Introspection only, `triggers.on_token_refresh`; false unless `enabled: true`.
+    /// `triggers.on_token_refresh`; false unless `enabled: true`.
     pub on_token_refresh: bool,
+    /// `expiration_format: relative_seconds`; otherwise its `expires_in` is a point in time, in
+    /// seconds since 1970.
+    pub relative_expiration: bool,
 }
 
 /// How the client authenticates at the token endpoint (RFC 6749 §2.3.1).

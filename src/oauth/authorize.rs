@@ -45,7 +45,10 @@ impl Provider {
     fn add_entry_parameters(&self, request: &AuthorizeRequest<'_>, parameters: &mut Parameters) {
         let params = &self.entry.authorization_request.params;
         let scope_parameter = self.facts().scope_parameter;
-        let spaced = |scopes: &BTreeSet<String>| Vec::from_iter(scopes.iter().cloned()).join(" ");
+        let spaced = |scopes: &BTreeSet<String>| {
+            let scopes: Vec<_> = scopes.iter().map(String::as_str).collect();
+            scopes.join(" ")
+        };
         let (scopes, existing) = (spaced(request.scopes), spaced(request.existing_scopes));
         let values = [
             ("client_id", self.entry.client_id.as_str()),

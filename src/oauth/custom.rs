@@ -26,7 +26,7 @@ pub(super) const FACTS: Facts = Facts {
     scopes: &[],
 };
 
-/// `login_hint` is OpenID Connect's (Core §3.1.2.1), so it goes to nobody else.
+/// `login_hint` belongs to OIDC (Core §3.1.2.1), so it goes to nobody else.
 pub(super) fn authorize_parameters(request: &AuthorizeRequest<'_>) -> Vec<(&'static str, String)> {
     let hint = request
         .login_hint
@@ -36,8 +36,8 @@ pub(super) fn authorize_parameters(request: &AuthorizeRequest<'_>) -> Vec<(&'sta
         .collect()
 }
 
-/// Who was connected, by the entry's `response_map` first and then by the names that OpenID Connect
-/// (Core §5.1) and most others use.
+/// Who was connected, by the entry's `response_map` first and then by the names that OIDC (Core
+/// §5.1) and most others use.
 pub(super) fn identity(provider: &Provider, body: &Map<String, Value>) -> Option<Identity> {
     let map = &provider.entry.user_info_request.response_map;
     let text = |name: &str| {

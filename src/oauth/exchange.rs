@@ -18,7 +18,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
-use crate::config::provider::{AuthMethod, Request};
+use crate::config::provider::{AuthMethod, Introspection, Request};
 use crate::http::Http;
 use crate::oauth::provider::{Provider, TOKEN};
 use crate::oauth::template;
@@ -64,8 +64,8 @@ impl Provider {
         };
         let response = request.request_async(&endpoint).await;
         let tokens = self.token_set(response)?;
-        let introspection = self.entry.introspection_request.on_token_grant;
-        Ok(self.introspected(http, tokens, introspection).await)
+        let wanted = self.introspection().on_token_grant;
+        Ok(self.introspected(http, tokens, wanted).await)
     }
 
     /// Refreshes (RFC 6749 §6). [`OAuthError::GrantRefused`] only when the provider says in so many
@@ -103,8 +103,12 @@ impl Provider {
             } => self.unreachable(url, "its answer was not understood"),
             other => other,
         })?;
-        let introspection = self.entry.introspection_request.on_token_refresh;
-        Ok(self.introspected(http, tokens, introspection).await)
+        let wanted = self.introspection().on_token_refresh;
+        Ok(self.introspected(http, tokens, wanted).await)
+    }
+
+    fn introspection(&self) -> &Introspection {
+        &self.entry.introspection_request.introspection
     }
 
     fn client(&self, url: &Url, settings: &Request) -> Client {

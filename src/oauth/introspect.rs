@@ -87,7 +87,7 @@ impl Provider {
 /// How long the token lives from now on. A point in time is compared with the provider's own clock,
 /// the `Date` of its answer; without one it says nothing.
 fn lifetime(settings: &Request, answer: &Answer, expiry: &Value) -> Option<Duration> {
-    if settings.relative_expiration {
+    if settings.introspection.relative_expiration {
         return seconds(expiry).map(Duration::from_secs);
     }
     let expiry = match expiry {

@@ -1,7 +1,9 @@
 use axum::http::header::AUTHORIZATION;
 
 use super::*;
-use crate::config::provider::AuthMethod;
+use crate::config::provider::AuthMethod::{
+    self, ClientSecretBasic, ClientSecretPost, None as Public,
+};
 use crate::config::response_map::ResponsePath;
 
 fn tokens(
@@ -172,7 +174,6 @@ async fn the_client_authenticates_in_the_header_or_in_the_body_and_never_in_both
         ("client_secret", "CANARY-secret+/"),
     ];
     let id_only: &[(&str, &str)] = &[("client_id", "the-client")];
-    use AuthMethod::{ClientSecretBasic, ClientSecretPost, None as Public};
     for (kind, method, has_secret, header, client) in [
         ("google", None, true, None, in_body),
         ("slack", None, true, None, in_body),

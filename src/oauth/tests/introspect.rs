@@ -21,7 +21,7 @@ async fn introspecting(
     let mut entry = fake.entry("hooli");
     let introspection = &mut entry.introspection_request;
     introspection.endpoint = Some(fake.at("/introspect"));
-    introspection.on_token_grant = true;
+    introspection.introspection.on_token_grant = true;
     change(&mut entry);
     let tokens = plain(&exchange(&Provider::new(entry)).await.unwrap());
     (fake, tokens)
@@ -59,7 +59,7 @@ async fn the_entry_says_how_to_ask_and_what_the_answer_means() {
     let body = r#"{"data":{"left":"90"}}"#;
     let (fake, got) = introspecting(200, body, |entry| {
         let introspection = &mut entry.introspection_request;
-        introspection.relative_expiration = true;
+        introspection.introspection.relative_expiration = true;
         introspection.method = Some("GET".to_owned());
         introspection.auth_method = Some(AuthMethod::BearerAccessToken);
         let left = serde_json_path::JsonPath::parse("$.data.left").unwrap();
@@ -92,8 +92,9 @@ async fn a_failed_introspection_never_loses_the_tokens() {
 #[tokio::test]
 async fn nothing_is_asked_without_its_trigger() {
     let (fake, _) = introspecting(200, "{}", |entry| {
-        entry.introspection_request.on_token_grant = false;
-        entry.introspection_request.on_token_refresh = true;
+        let triggers = &mut entry.introspection_request.introspection;
+        triggers.on_token_grant = false;
+        triggers.on_token_refresh = true;
     })
     .await;
     assert_eq!(fake.seen.lock().unwrap().len(), 1);

@@ -85,129 +85,118 @@ async fn slack_and_github_are_asked_below_their_api_when_the_entry_names_no_endp
     }
 }
 
+/// Kind, whether there is a refresh token, the answer, and the beginning of what is told.
+const OUTCOMES: &[(&str, bool, u16, &str, &str)] = &[
+    // Revoked before: as good. An access token may only have expired.
+    ("google", true, 400, r#"{"error":"invalid_token"}"#, "true"),
+    (
+        "google",
+        false,
+        400,
+        r#"{"error":"invalid_token"}"#,
+        "Google refused the request (invalid_token).",
+    ),
+    (
+        "google",
+        true,
+        400,
+        r#"{"error":"CANARY"}"#,
+        "Google refused the request (unknown_error).",
+    ),
+    ("google", true, 503, "CANARY", "Google could not be reached"),
+    (
+        "slack",
+        true,
+        200,
+        r#"{"ok":false,"error":"token_revoked"}"#,
+        "true",
+    ),
+    (
+        "slack",
+        true,
+        200,
+        r#"{"ok":true,"revoked":false}"#,
+        "Slack refused the request (not_revoked).",
+    ),
+    (
+        "slack",
+        true,
+        200,
+        r#"{"ok":true}"#,
+        "Slack refused the request (not_revoked).",
+    ),
+    (
+        "slack",
+        true,
+        200,
+        r#"{"ok":false,"error":"invalid_auth"}"#,
+        "Slack refused the request (invalid_auth).",
+    ),
+    (
+        "slack",
+        true,
+        200,
+        r#"{"ok":false,"error":"account_inactive"}"#,
+        "Slack no longer accepts this connection (account_inactive)",
+    ),
+    (
+        "slack",
+        true,
+        200,
+        "CANARY",
+        "Slack refused the request (not_revoked).",
+    ),
+    ("github", true, 204, "", "true"),
+    (
+        "github",
+        true,
+        401,
+        r#"{"message":"CANARY"}"#,
+        "GitHub refused the client of provider entry `an-entry`",
+    ),
+    (
+        "github",
+        true,
+        404,
+        r#"{"message":"CANARY"}"#,
+        "GitHub refused the request (invalid_token).",
+    ),
+    (
+        "github",
+        true,
+        422,
+        r#"{"message":"CANARY"}"#,
+        "GitHub refused the request (invalid_token).",
+    ),
+    (
+        "github",
+        true,
+        403,
+        r#"{"message":"CANARY"}"#,
+        "GitHub refused the request (unknown_error).",
+    ),
+    (
+        "hooli",
+        true,
+        401,
+        r#"{"error":"invalid_client"}"#,
+        "an-entry refused the client of provider entry `an-entry`",
+    ),
+    (
+        "hooli",
+        true,
+        400,
+        r#"{"error":"unsupported_token_type"}"#,
+        "an-entry refused the request (unsupported_token_type).",
+    ),
+];
+
 #[tokio::test]
 async fn what_did_not_work_is_told() {
-    let refused = |title: &str, code: &str| format!("{title} refused the request ({code}).");
-    let client = |title: &str| format!("{title} refused the client of provider entry `an-entry`");
-    for (kind, with_refresh, status, body, wanted) in [
-        // Revoked before: as good. An access token may only have expired.
-        (
-            "google",
-            true,
-            400,
-            r#"{"error":"invalid_token"}"#,
-            "true".to_owned(),
-        ),
-        (
-            "google",
-            false,
-            400,
-            r#"{"error":"invalid_token"}"#,
-            refused("Google", "invalid_token"),
-        ),
-        (
-            "google",
-            true,
-            400,
-            r#"{"error":"CANARY"}"#,
-            refused("Google", "unknown_error"),
-        ),
-        (
-            "google",
-            true,
-            503,
-            "CANARY",
-            "Google could not be reached".to_owned(),
-        ),
-        (
-            "slack",
-            true,
-            200,
-            r#"{"ok":false,"error":"token_revoked"}"#,
-            "true".to_owned(),
-        ),
-        (
-            "slack",
-            true,
-            200,
-            r#"{"ok":true,"revoked":false}"#,
-            refused("Slack", "not_revoked"),
-        ),
-        (
-            "slack",
-            true,
-            200,
-            r#"{"ok":true}"#,
-            refused("Slack", "not_revoked"),
-        ),
-        (
-            "slack",
-            true,
-            200,
-            r#"{"ok":false,"error":"invalid_auth"}"#,
-            refused("Slack", "invalid_auth"),
-        ),
-        (
-            "slack",
-            true,
-            200,
-            r#"{"ok":false,"error":"account_inactive"}"#,
-            "Slack no longer accepts this connection (account_inactive)".to_owned(),
-        ),
-        (
-            "slack",
-            true,
-            200,
-            "CANARY",
-            refused("Slack", "not_revoked"),
-        ),
-        ("github", true, 204, "", "true".to_owned()),
-        (
-            "github",
-            true,
-            401,
-            r#"{"message":"CANARY"}"#,
-            client("GitHub"),
-        ),
-        (
-            "github",
-            true,
-            404,
-            r#"{"message":"CANARY"}"#,
-            refused("GitHub", "invalid_token"),
-        ),
-        (
-            "github",
-            true,
-            422,
-            r#"{"message":"CANARY"}"#,
-            refused("GitHub", "invalid_token"),
-        ),
-        (
-            "github",
-            true,
-            403,
-            r#"{"message":"CANARY"}"#,
-            refused("GitHub", "unknown_error"),
-        ),
-        (
-            "hooli",
-            true,
-            401,
-            r#"{"error":"invalid_client"}"#,
-            client("an-entry"),
-        ),
-        (
-            "hooli",
-            true,
-            400,
-            r#"{"error":"unsupported_token_type"}"#,
-            refused("an-entry", "unsupported_token_type"),
-        ),
-    ] {
-        let fake = Fake::answering(status, JSON, body).await;
-        let told = told(&revoke(&fake.provider(kind), with_refresh).await);
-        assert!(told.starts_with(&wanted), "{kind} {status} {body}: {told}");
+    for (kind, with_refresh, status, body, wanted) in OUTCOMES {
+        let fake = Fake::answering(*status, JSON, body).await;
+        let told = told(&revoke(&fake.provider(kind), *with_refresh).await);
+        assert!(told.starts_with(wanted), "{kind} {status} {body}: {told}");
     }
 }
 
