@@ -126,6 +126,7 @@ impl Api {
             headers: HeaderMap::new(),
             body: None,
             problem,
+            tries: send::TRIES,
         }
     }
 
@@ -233,6 +234,7 @@ pub struct Request {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Vec<u8>>,
     pub(crate) problem: Option<ToolError>,
+    pub(crate) tries: u32,
 }
 
 impl Request {
@@ -281,6 +283,12 @@ impl Request {
             .finish();
         self.body = Some(body.into_bytes());
         self.header(CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded")
+    }
+
+    /// Does without repetitions and their waits, for what the call can do without.
+    pub fn once(mut self) -> Self {
+        self.tries = 1;
+        self
     }
 
     /// Sends it. 401 (after one refresh), rate limits, 5xx, time limits and oversized answers are

@@ -16,6 +16,8 @@ use tokio::net::TcpListener;
 use url::Url;
 
 use crate::api::{Api, ApiSettings};
+use crate::error::ToolError;
+use crate::output::Output;
 
 /// A request that arrived.
 #[derive(Clone, Debug)]
@@ -179,4 +181,45 @@ async fn serve_raw(answer: Option<Vec<u8>>) -> (Url, Arc<AtomicUsize>) {
         }
     });
     (url, count)
+}
+
+/// Runs a built-in tool as the acting account `octocat`, and checks what holds for every result: it
+/// fits its output schema, and the text has the facts of the structure.
+pub(crate) async fn run(
+    provider: &Provider,
+    tool: &str,
+    arguments: Value,
+) -> Result<Output, ToolError> {
+    let tool = crate::all()
+        .into_iter()
+        .find(|known| known.name == tool)
+        .unwrap();
+    let output = tool.run(provider.api(), arguments).await?;
+    if let (Some(schema), Some(structured)) = (&tool.output_schema, &output.structured) {
+        let schema = Value::Object((**schema).clone());
+        let structured = Value::Object(structured.clone());
+        if let Err(misfit) = jsonschema::validate(&schema, &structured) {
+            panic!("{}: {misfit}\n{structured:#}", tool.name);
+        }
+        for fact in facts(&structured) {
+            assert!(
+                output.text.contains(&fact),
+                "{}: {fact:?} is not in the text:\n{}",
+                tool.name,
+                output.text
+            );
+        }
+    }
+    Ok(output)
+}
+
+/// Every string and number within a value.
+fn facts(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Number(number) => vec![number.to_string()],
+        Value::Array(items) => items.iter().flat_map(facts).collect(),
+        Value::Object(fields) => fields.values().flat_map(facts).collect(),
+        Value::Null | Value::Bool(_) => Vec::new(),
+    }
 }

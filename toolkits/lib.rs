@@ -14,6 +14,7 @@ pub mod api;
 pub mod arguments;
 pub mod cursor;
 pub mod error;
+mod github;
 pub mod output;
 pub mod sanitize;
 mod schema;
@@ -27,5 +28,8 @@ mod fake;
 
 /// Every built-in tool, in the order of the list: by toolkit, then as in its table.
 pub fn all() -> Vec<tool::Tool> {
-    Vec::new()
+    [github::tools()].concat()
 }
+
+#[cfg(test)]
+mod tests;

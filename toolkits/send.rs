@@ -10,7 +10,7 @@ use crate::error::{ErrorCode, ToolError};
 use crate::wait;
 
 /// How often a request is sent at most; the repetition after a renewed token is not counted.
-const TRIES: u32 = 3;
+pub(crate) const TRIES: u32 = 3;
 
 /// The largest answer that is read, also after decompression.
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
@@ -53,7 +53,7 @@ pub(crate) async fn send(request: Request) -> Result<Response, ToolError> {
         };
         failures += 1;
         let wait = wait.unwrap_or_else(|| wait::backoff(failures));
-        if failures == TRIES || !request.api.spend(wait) {
+        if failures >= request.tries || !request.api.spend(wait) {
             return Err(error);
         }
         tokio::time::sleep(wait).await;

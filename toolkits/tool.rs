@@ -91,6 +91,7 @@ pub struct Tool {
 }
 
 /// The part of a tool that its toolkit states by hand; the rest comes from its types.
+#[derive(Clone, Copy, Debug)]
 pub struct Declaration {
     /// See [`Tool::name`].
     pub name: &'static str,
@@ -162,22 +163,14 @@ impl Tool {
         run: Run,
     ) -> Self {
         let (description, input_schema) = schema::of_arguments::<A>();
-        let Declaration {
-            name,
-            toolkit,
-            provider,
-            title,
-            scopes,
-            annotations,
-        } = declaration;
         Self {
-            name,
-            toolkit,
-            provider,
-            title,
+            name: declaration.name,
+            toolkit: declaration.toolkit,
+            provider: declaration.provider,
+            title: declaration.title,
             description,
-            scopes,
-            annotations,
+            scopes: declaration.scopes,
+            annotations: declaration.annotations,
             input_schema: Arc::new(input_schema),
             output_schema,
             check: |arguments| arguments::parse::<A>(arguments).map(|_| ()),

@@ -216,96 +216,96 @@ const GITHUB_PRIMARY: &[(&str, &str)] = &[
     ("x-ratelimit-reset", "1795428003"),
 ];
 
+const UNKNOWN: Result<(), ErrorCode> = Err(ErrorCode::OutcomeUnknown);
+const LIMITED: Result<(), ErrorCode> = Err(ErrorCode::RateLimited);
+const UNREACHABLE: Result<(), ErrorCode> = Err(ErrorCode::Unreachable);
+
+const CASES: &[Case] = &[
+    Case {
+        answers: &[(200, &[])],
+        read: (Ok(()), 1),
+        write: (Ok(()), 1),
+    },
+    Case {
+        answers: &[(503, &[]), (502, &[]), (200, &[])],
+        read: (Ok(()), 3),
+        write: (UNKNOWN, 1),
+    },
+    Case {
+        answers: &[(500, &[])],
+        read: (UNREACHABLE, 3),
+        write: (UNKNOWN, 1),
+    },
+    Case {
+        answers: &[(503, &[("retry-after", "3600")])],
+        read: (UNREACHABLE, 1),
+        write: (UNKNOWN, 1),
+    },
+    Case {
+        answers: &[(429, &[]), (200, &[])],
+        read: (Ok(()), 2),
+        write: (Ok(()), 2),
+    },
+    Case {
+        answers: &[(429, &[("retry-after", "2")])],
+        read: (LIMITED, 3),
+        write: (LIMITED, 3),
+    },
+    Case {
+        answers: &[(429, &[("retry-after", "-1")]), (200, &[])],
+        read: (Ok(()), 2),
+        write: (Ok(()), 2),
+    },
+    Case {
+        answers: &[(429, &[("retry-after", "11")])],
+        read: (LIMITED, 1),
+        write: (LIMITED, 1),
+    },
+    // Two waits of six seconds are more than the call may wait.
+    Case {
+        answers: &[(429, &[("retry-after", "6")])],
+        read: (LIMITED, 2),
+        write: (LIMITED, 2),
+    },
+    Case {
+        answers: &[
+            (429, &[("retry-after", "Mon, 23 Nov 2026 10:00:04 GMT")]),
+            (200, &[]),
+        ],
+        read: (Ok(()), 2),
+        write: (Ok(()), 2),
+    },
+    Case {
+        answers: &[(403, &[("retry-after", "3")]), (200, &[])],
+        read: (Ok(()), 2),
+        write: (Ok(()), 2),
+    },
+    Case {
+        answers: &[(403, GITHUB_PRIMARY), (200, &[])],
+        read: (Ok(()), 2),
+        write: (Ok(()), 2),
+    },
+    // A plain refusal is the toolkit's to judge.
+    Case {
+        answers: &[(403, &[])],
+        read: (Ok(()), 1),
+        write: (Ok(()), 1),
+    },
+    Case {
+        answers: &[(401, &[]), (503, &[]), (200, &[])],
+        read: (Ok(()), 3),
+        write: (UNKNOWN, 2),
+    },
+    Case {
+        answers: &[(503, &[]), (401, &[]), (503, &[]), (200, &[])],
+        read: (Ok(()), 4),
+        write: (UNKNOWN, 1),
+    },
+];
+
 #[tokio::test(start_paused = true)]
 async fn reads_are_repeated_and_writes_only_when_nothing_can_have_happened() {
-    let unknown = Err(ErrorCode::OutcomeUnknown);
-    let limited = Err(ErrorCode::RateLimited);
-    let unreachable = Err(ErrorCode::Unreachable);
-    for (number, case) in [
-        Case {
-            answers: &[(200, &[])],
-            read: (Ok(()), 1),
-            write: (Ok(()), 1),
-        },
-        Case {
-            answers: &[(503, &[]), (502, &[]), (200, &[])],
-            read: (Ok(()), 3),
-            write: (unknown, 1),
-        },
-        Case {
-            answers: &[(500, &[])],
-            read: (unreachable, 3),
-            write: (unknown, 1),
-        },
-        Case {
-            answers: &[(503, &[("retry-after", "3600")])],
-            read: (unreachable, 1),
-            write: (unknown, 1),
-        },
-        Case {
-            answers: &[(429, &[]), (200, &[])],
-            read: (Ok(()), 2),
-            write: (Ok(()), 2),
-        },
-        Case {
-            answers: &[(429, &[("retry-after", "2")])],
-            read: (limited, 3),
-            write: (limited, 3),
-        },
-        Case {
-            answers: &[(429, &[("retry-after", "-1")]), (200, &[])],
-            read: (Ok(()), 2),
-            write: (Ok(()), 2),
-        },
-        Case {
-            answers: &[(429, &[("retry-after", "11")])],
-            read: (limited, 1),
-            write: (limited, 1),
-        },
-        // Two waits of six seconds are more than the call may wait.
-        Case {
-            answers: &[(429, &[("retry-after", "6")])],
-            read: (limited, 2),
-            write: (limited, 2),
-        },
-        Case {
-            answers: &[
-                (429, &[("retry-after", "Mon, 23 Nov 2026 10:00:04 GMT")]),
-                (200, &[]),
-            ],
-            read: (Ok(()), 2),
-            write: (Ok(()), 2),
-        },
-        Case {
-            answers: &[(403, &[("retry-after", "3")]), (200, &[])],
-            read: (Ok(()), 2),
-            write: (Ok(()), 2),
-        },
-        Case {
-            answers: &[(403, GITHUB_PRIMARY), (200, &[])],
-            read: (Ok(()), 2),
-            write: (Ok(()), 2),
-        },
-        // A plain refusal is the toolkit's to judge.
-        Case {
-            answers: &[(403, &[])],
-            read: (Ok(()), 1),
-            write: (Ok(()), 1),
-        },
-        Case {
-            answers: &[(401, &[]), (503, &[]), (200, &[])],
-            read: (Ok(()), 3),
-            write: (unknown, 2),
-        },
-        Case {
-            answers: &[(503, &[]), (401, &[]), (503, &[]), (200, &[])],
-            read: (Ok(()), 4),
-            write: (unknown, 1),
-        },
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    for (number, case) in CASES.iter().enumerate() {
         for (kind, request, expected) in [
             ("read", read as fn(&Api) -> Request, case.read),
             ("write", write, case.write),

@@ -1,0 +1,420 @@
+//! `github_search_issues`: issues, pull requests or both, over all of GitHub or within a repository.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::api::Api;
+use crate::arguments::OneOrMany;
+use crate::cursor;
+use crate::error::{ErrorCode, ToolError};
+use crate::github::get;
+use crate::github::issue::{Issue, Wire};
+use crate::github::merge::{self, Offsets, REACH};
+use crate::github::refusal::{self, Asked};
+use crate::github::repository::{Repository, is_owner};
+use crate::output::{Page, Render};
+
+const DEFAULT_LIMIT: u64 = 20;
+const MAX_LIMIT: u64 = 50;
+
+/// More than this is refused unsent, in bytes: GitHub's own limit leaves the operators out.
+const QUERY_LIMIT: usize = 2000;
+
+/// Search issues and pull requests on GitHub.
+///
+/// Returns one line of facts for each: title, number, state, author, labels, assignees, dates, link.
+/// `query` takes GitHub's search operators, such as `in:title`, `-label:wontfix`, `created:>2026-01-01`
+/// or `is:merged`; the other arguments add operators to it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Arguments {
+    /// Words to look for and search operators. May be left out when another filter is given.
+    #[serde(default)]
+    query: Option<String>,
+    /// Issues or pull requests (default: issue).
+    #[serde(default, rename = "type")]
+    kind: Option<Type>,
+    /// The repository: `owner/name`, its name along with `owner`, or its address on github.com.
+    #[serde(default)]
+    repo: Option<String>,
+    /// The repository's owner; without `repo`, everything of this user or organization.
+    #[serde(default)]
+    owner: Option<String>,
+    /// Everything of this organization.
+    #[serde(default)]
+    org: Option<String>,
+    /// Only open or only closed ones (default: all).
+    #[serde(default)]
+    state: Option<State>,
+    /// Login of who wrote it; `@me` is the acting account.
+    #[serde(default)]
+    author: Option<String>,
+    /// Login of who it is assigned to; `@me` is the acting account, `none` is nobody.
+    #[serde(default)]
+    assignee: Option<String>,
+    /// Names of labels that it must all have.
+    #[serde(default)]
+    labels: OneOrMany,
+    /// How `query` is understood (default: lexical).
+    #[serde(default)]
+    mode: Option<Mode>,
+    /// The order, highest or latest first (default: `best_match`).
+    #[serde(default)]
+    sort: Option<Sort>,
+    /// How many to return (1 to 50, default 20).
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 50))]
+    limit: Option<u64>,
+    /// `next_cursor` of the previous page; the other arguments stay the same.
+    #[serde(default)]
+    cursor: Option<String>,
+    /// `detailed` adds the beginning of each body (default: concise).
+    #[serde(default)]
+    response_format: Option<Format>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Type {
+    Issue,
+    Pr,
+    Both,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Open,
+    Closed,
+    All,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Mode {
+    /// The words as they are.
+    Lexical,
+    /// By meaning; 10 searches a minute.
+    Semantic,
+    /// Both together; 10 searches a minute.
+    Hybrid,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Sort {
+    BestMatch,
+    Created,
+    Updated,
+    Comments,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Format {
+    Concise,
+    Detailed,
+}
+
+/// What was found.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Found {
+    /// Issues and pull requests, best or latest first.
+    items: Vec<Issue>,
+    /// Where this page is.
+    page: Page,
+    /// The searches as they were sent to GitHub.
+    searched: Vec<String>,
+    /// What to keep in mind.
+    warnings: Vec<String>,
+}
+
+impl Render for Found {
+    fn render(&self) -> String {
+        let mut lines: Vec<String> = self.items.iter().map(Issue::line).collect();
+        lines.push(self.page.render());
+        lines.push(format!("Searched: {}", self.searched.join(" | ")));
+        lines.join("\n")
+    }
+}
+
+/// GitHub's answer to a search.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    total_count: u64,
+    #[serde(default)]
+    incomplete_results: bool,
+    #[serde(default)]
+    lexical_fallback_reason: Vec<String>,
+    items: Vec<Wire>,
+}
+
+/// What one search found from an offset on.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    pub(super) items: Vec<Wire>,
+    pub(super) total: u64,
+    /// GitHub gave fewer than asked for, so there are no more, whatever the total says.
+    pub(super) last: bool,
+    warnings: BTreeSet<&'static str>,
+}
+
+/// Runs the tool.
+pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Found, ToolError> {
+    let filters = arguments.filters()?;
+    let limit = arguments.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
+    let sort = arguments.sort.unwrap_or(Sort::BestMatch);
+    let offsets = match &arguments.cursor {
+        Some(cursor) => Offsets::resume(cursor)?,
+        None => Offsets::start(
+            arguments.kind() != Type::Pr,
+            arguments.kind() != Type::Issue,
+        ),
+    };
+    let search = Search {
+        api: &api,
+        sort,
+        mode: arguments.mode.unwrap_or(Mode::Lexical),
+        limit,
+    };
+    // A GitHub App's token gets 422 for a search that does not say which of the two it is about
+    // ("Search issues and pull requests" in GitHub's REST documentation), so there are two.
+    let issues = format!("{filters} is:issue").trim().to_owned();
+    let pulls = format!("{filters} is:pull-request").trim().to_owned();
+    let (found_issues, found_pulls) = tokio::try_join!(
+        search.from(&issues, offsets.issues),
+        search.from(&pulls, offsets.pulls),
+    )?;
+
+    let mut warnings: Vec<String> = found_issues
+        .warnings
+        .union(&found_pulls.warnings)
+        .map(|warning| (*warning).to_owned())
+        .collect();
+    let total = found_issues.total + found_pulls.total;
+    let searched = [(offsets.issues, issues), (offsets.pulls, pulls)]
+        .into_iter()
+        .filter_map(|(offset, query)| offset.map(|_| query))
+        .collect();
+    let merged = merge::merge(found_issues, found_pulls, offsets, sort, limit);
+    if merged.out_of_reach {
+        warnings.push(format!(
+            "GitHub shows the first {REACH} results of a search; narrow it to see the others."
+        ));
+    }
+    let with_excerpt = arguments.response_format == Some(Format::Detailed);
+    let items: Vec<Issue> = merged
+        .items
+        .iter()
+        .map(|wire| Issue::of(wire, &api, with_excerpt))
+        .collect();
+    Ok(Found {
+        page: Page {
+            next_cursor: merged.next.as_ref().map(cursor::wrap),
+            returned: items.len(),
+            total_estimate: Some(total),
+        },
+        items,
+        searched,
+        warnings,
+    })
+}
+
+impl Arguments {
+    /// What is searched: as asked, else as the query says, else issues.
+    fn kind(&self) -> Type {
+        let says = |words: &[&str]| {
+            let query = self.query.as_deref().unwrap_or_default();
+            query
+                .split_whitespace()
+                .any(|word| words.contains(&word.to_ascii_lowercase().as_str()))
+        };
+        self.kind.unwrap_or_else(|| {
+            if says(&[
+                "is:pr",
+                "is:pull-request",
+                "type:pr",
+                "is:merged",
+                "is:draft",
+            ]) {
+                Type::Pr
+            } else {
+                Type::Issue
+            }
+        })
+    }
+
+    /// The query with the operators that the other arguments stand for.
+    fn filters(&self) -> Result<String, ToolError> {
+        let mut parts = Vec::new();
+        let query = self.query.as_deref().unwrap_or_default().trim();
+        if query.contains(" OR ") {
+            // What is added must hold for both sides of an OR.
+            parts.push(format!("({query})"));
+        } else if !query.is_empty() {
+            parts.push(query.to_owned());
+        }
+        match (&self.repo, &self.owner) {
+            (Some(repo), owner) => {
+                let repository = Repository::read(owner.as_deref(), repo)?;
+                parts.push(format!("repo:{repository}"));
+            }
+            (None, Some(owner)) => parts.push(format!("user:{}", login("owner", owner)?)),
+            (None, None) => {}
+        }
+        if let Some(org) = &self.org {
+            parts.push(format!("org:{}", login("org", org)?));
+        }
+        match self.state {
+            Some(State::Open) => parts.push("state:open".to_owned()),
+            Some(State::Closed) => parts.push("state:closed".to_owned()),
+            Some(State::All) | None => {}
+        }
+        if let Some(author) = &self.author {
+            parts.push(format!("author:{}", person("author", author)?));
+        }
+        match self.assignee.as_deref().map(str::trim) {
+            Some("none") => parts.push("no:assignee".to_owned()),
+            Some(assignee) => parts.push(format!("assignee:{}", person("assignee", assignee)?)),
+            None => {}
+        }
+        for label in &self.labels.0 {
+            if label.contains('"') || label.contains(char::is_control) || label.trim().is_empty() {
+                return Err(ToolError::invalid_arguments(
+                    "`labels`: a label cannot be empty or contain quotes or control characters.",
+                ));
+            }
+            parts.push(format!("label:\"{}\"", label.trim()));
+        }
+        if parts.iter().map(String::len).sum::<usize>() > QUERY_LIMIT {
+            return Err(ToolError::invalid_arguments(
+                "The search is too long: GitHub takes 256 characters besides operators.",
+            ));
+        }
+        if parts.is_empty() {
+            return Err(ToolError::invalid_arguments(
+                "Give a `query` or at least one filter, such as `repo` or `author`.",
+            ));
+        }
+        Ok(parts.join(" "))
+    }
+}
+
+fn login<'a>(argument: &str, text: &'a str) -> Result<&'a str, ToolError> {
+    let text = text.trim();
+    if is_owner(text) {
+        return Ok(text);
+    }
+    Err(ToolError::invalid_arguments(format!(
+        "`{argument}` is not a login that GitHub allows."
+    )))
+}
+
+/// A login, `@me`, or an app as GitHub searches for it (`app/dependabot`).
+fn person<'a>(argument: &str, text: &'a str) -> Result<&'a str, ToolError> {
+    let text = text.trim();
+    if text == "@me" {
+        return Ok(text);
+    }
+    let text = text.strip_prefix('@').unwrap_or(text);
+    login(argument, text.strip_prefix("app/").unwrap_or(text)).map(|_| text)
+}
+
+/// One search, asked for in parts.
+struct Search<'a> {
+    api: &'a Api,
+    sort: Sort,
+    mode: Mode,
+    limit: u64,
+}
+
+impl Search<'_> {
+    /// Up to `limit` results from `offset` on; nothing when there is no offset.
+    async fn from(&self, query: &str, offset: Option<u64>) -> Result<Part, ToolError> {
+        let Some(offset) = offset else {
+            return Ok(Part::default());
+        };
+        // Pages are computed, not followed: a link in an answer could lead anywhere.
+        let page = offset / self.limit + 1;
+        let mut part = self.page(query, page).await?;
+        let skipped = part.items.len().min(usize_of(offset % self.limit));
+        part.items.drain(..skipped);
+        if skipped > 0 && !part.last && merge::is_in_reach(page * self.limit, self.limit) {
+            let next = self.page(query, page + 1).await?;
+            part.items.extend(next.items);
+            part.last = next.last && part.items.len() <= usize_of(self.limit);
+            part.warnings.extend(next.warnings);
+        }
+        part.items.truncate(usize_of(self.limit));
+        Ok(part)
+    }
+
+    async fn page(&self, query: &str, page: u64) -> Result<Part, ToolError> {
+        let mut request = get(self.api, &["search", "issues"])
+            .query("q", query)
+            .query("per_page", self.limit)
+            .query("page", page)
+            .query("advanced_search", true);
+        let sort = match self.sort {
+            Sort::BestMatch => None,
+            Sort::Created => Some("created"),
+            Sort::Updated => Some("updated"),
+            Sort::Comments => Some("comments"),
+        };
+        if let Some(sort) = sort {
+            request = request.query("sort", sort).query("order", "desc");
+        }
+        request = match self.mode {
+            Mode::Lexical => request,
+            Mode::Semantic => request.query("search_type", "semantic"),
+            Mode::Hybrid => request.query("search_type", "hybrid"),
+        };
+        let response = request.send().await?;
+        if !response.status.is_success() {
+            return Err(refusal::explain(
+                &response,
+                &Asked {
+                    thing: "this search".to_owned(),
+                    permission: "Issues: read",
+                    hint: "Correct the query and call again.",
+                },
+            ));
+        }
+        let answer: Answer = response.json()?;
+        let count = answer.items.len() as u64;
+        if count > self.limit {
+            return Err(ToolError::new(
+                ErrorCode::BadResponse,
+                "GitHub's answer has more results than were asked for.",
+                "Call again; if it stays so, the API's address is not GitHub's.",
+            ));
+        }
+        let mut warnings = BTreeSet::new();
+        if answer.incomplete_results {
+            warnings.insert(
+                "GitHub ran out of time and gave part of the results; a narrower search gets all.",
+            );
+        }
+        if !answer.lexical_fallback_reason.is_empty() {
+            warnings.insert("GitHub searched for the words as they are, not by meaning.");
+        }
+        if response.headers.contains_key("x-github-sso") {
+            warnings.insert(
+                "Organizations with single sign-on are left out, because this connection is not \
+                 authorized for them on GitHub (Settings, Applications).",
+            );
+        }
+        Ok(Part {
+            items: answer.items,
+            total: answer.total_count,
+            last: count < self.limit,
+            warnings,
+        })
+    }
+}
+
+fn usize_of(number: u64) -> usize {
+    usize::try_from(number).expect("a limit is at most 50")
+}
