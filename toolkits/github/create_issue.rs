@@ -45,6 +45,7 @@ pub(super) struct Arguments {
     assignees: OneOrMany,
     /// The number of a milestone of the repository.
     #[serde(default)]
+    #[schemars(range(min = 1))]
     milestone: Option<u64>,
     /// The name of an issue type of the organization, such as `Bug`.
     #[serde(default, rename = "type")]

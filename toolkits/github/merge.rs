@@ -7,15 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::cursor;
 use crate::error::ToolError;
 use crate::github::issue::Wire;
-use crate::github::search_issues::{Part, Sort};
-
-/// How many results of a search GitHub shows, "up to 1,000" in its REST documentation.
-pub(super) const REACH: u64 = 1000;
-
-/// Whether GitHub shows the whole page of `limit` results that `offset` is in.
-pub(super) fn is_in_reach(offset: u64, limit: u64) -> bool {
-    offset < REACH && (offset / limit + 1) * limit <= REACH
-}
+use crate::github::search::{Part, REACH, Sort, is_in_reach};
 
 /// How far each of the two searches was read; None: it is not asked, or at its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +15,8 @@ pub(super) fn is_in_reach(offset: u64, limit: u64) -> bool {
 pub(super) struct Offsets {
     pub(super) issues: Option<u64>,
     pub(super) pulls: Option<u64>,
+    /// How many results those have that are at their end.
+    pub(super) ended: u64,
 }
 
 impl Offsets {
@@ -30,6 +24,7 @@ impl Offsets {
         Self {
             issues: issues.then_some(0),
             pulls: pulls.then_some(0),
+            ended: 0,
         }
     }
 
@@ -85,10 +80,11 @@ pub(super) fn merge(issues: Part, pulls: Part, at: Offsets, sort: Sort, limit: u
     let next = Offsets {
         issues: issues.next(),
         pulls: pulls.next(),
+        ended: at.ended.saturating_add(issues.ended() + pulls.ended()),
     };
     Merged {
         items,
-        next: (next != Offsets::start(false, false)).then_some(next),
+        next: (next.issues.is_some() || next.pulls.is_some()).then_some(next),
         out_of_reach: issues.is_cut() || pulls.is_cut(),
     }
 }
@@ -123,6 +119,14 @@ impl Side {
 
     fn next(&self) -> Option<u64> {
         self.after().filter(|after| is_in_reach(*after, self.limit))
+    }
+
+    fn ended(&self) -> u64 {
+        if self.offset.is_some() && self.next().is_none() {
+            self.total
+        } else {
+            0
+        }
     }
 
     fn is_cut(&self) -> bool {

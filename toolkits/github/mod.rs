@@ -11,6 +11,7 @@ mod issue;
 mod merge;
 mod refusal;
 mod repository;
+mod search;
 mod search_issues;
 
 /// OAuth apps need `repo`, also to see private issues: GitHub has no smaller scope for them.

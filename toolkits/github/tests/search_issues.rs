@@ -1,5 +1,7 @@
 //! `github_search_issues`.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -176,8 +178,8 @@ async fn arguments_that_do_not_fit_are_refused_unsent() {
         json!({ "labels": "a\nb" }),
         json!({ "labels": [""] }),
         json!({ "query": "a", "cursor": "2" }),
-        json!({ "query": "a", "cursor": crate::cursor::wrap(&json!({ "issues": 1000, "pulls": null })) }),
-        json!({ "query": "a", "cursor": crate::cursor::wrap(&json!({ "issues": u64::MAX, "pulls": null })), "limit": 1 }),
+        json!({ "query": "a", "cursor": crate::cursor::wrap(&json!({ "issues": 1000, "pulls": null, "ended": 0 })) }),
+        json!({ "query": "a", "cursor": crate::cursor::wrap(&json!({ "issues": u64::MAX, "pulls": null, "ended": 0 })), "limit": 1 }),
         json!({ "query": "a".repeat(3000) }),
         json!({ "query": "a", "type": "discussion" }),
         json!({ "query": "a", "url": "https://evil.example" }),
@@ -227,6 +229,7 @@ async fn stocked(issues: u64, pulls: u64) -> Provider {
 /// All pages of a search: the numbers, and the last page's warnings.
 async fn pages(provider: &Provider, mut arguments: Value, limits: &[u64]) -> (Vec<u64>, Value) {
     let mut numbers = Vec::new();
+    let mut totals = BTreeSet::new();
     for round in 0.. {
         let limit = limits[round % limits.len()];
         arguments["limit"] = json!(limit);
@@ -234,8 +237,14 @@ async fn pages(provider: &Provider, mut arguments: Value, limits: &[u64]) -> (Ve
         let structured = output.structured.unwrap();
         let items = structured["items"].as_array().unwrap();
         assert!(items.len() as u64 <= limit);
+        totals.insert(structured["page"]["total_estimate"].as_u64());
         numbers.extend(items.iter().map(|item| item["number"].as_u64().unwrap()));
         if structured["page"]["next_cursor"].is_null() {
+            assert_eq!(
+                totals.len(),
+                1,
+                "every page says the same of all: {totals:?}"
+            );
             return (numbers, structured["warnings"].clone());
         }
         assert!(!items.is_empty(), "an empty page has a successor");
