@@ -291,6 +291,12 @@ impl Request {
         self
     }
 
+    /// Sets a body of another media type, such as `message/rfc822`.
+    pub fn body(mut self, content_type: &'static str, body: Vec<u8>) -> Self {
+        self.body = Some(body);
+        self.header(CONTENT_TYPE.as_str(), content_type)
+    }
+
     /// Sends it. 401 (after one refresh), rate limits, 5xx, time limits and oversized answers are
     /// errors here, the same for every provider; every other status, redirects included, is the
     /// toolkit's to judge.

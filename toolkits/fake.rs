@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, Method, Uri};
 use axum::response::IntoResponse;
 use jiff::tz::TimeZone;
@@ -94,6 +95,7 @@ impl Provider {
                 async move { response }
             },
         );
+        let app = app.layer(DefaultBodyLimit::disable());
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self { url, seen }
     }
