@@ -15,6 +15,7 @@ pub mod arguments;
 pub mod cursor;
 pub mod error;
 mod github;
+mod gmail;
 pub mod output;
 pub mod sanitize;
 mod schema;
@@ -28,7 +29,7 @@ mod fake;
 
 /// Every built-in tool, in the order of the list: by toolkit, then as in its table.
 pub fn all() -> Vec<tool::Tool> {
-    [github::tools()].concat()
+    [gmail::tools(), github::tools()].concat()
 }
 
 #[cfg(test)]

@@ -1,0 +1,77 @@
+//! The message as it travels (RFC 5322, RFC 2045).
+
+use mail_builder::headers::HeaderType;
+use mail_builder::headers::address::Address;
+use mail_builder::headers::raw::Raw;
+use mail_builder::headers::text::Text;
+use mail_builder::mime::MimePart;
+
+use super::attachments::File;
+use super::body::Body;
+use super::recipients::{Mailbox, Recipients};
+
+/// What a message is made of; everything in it has been checked.
+pub(super) struct Mail<'a> {
+    /// Absent, Gmail puts the account's own address in.
+    pub(super) from: Option<&'a Mailbox>,
+    pub(super) recipients: &'a Recipients,
+    pub(super) subject: &'a str,
+    pub(super) body: &'a Body,
+    pub(super) files: &'a [File],
+}
+
+impl Mail<'_> {
+    /// Writes `multipart/mixed{ multipart/alternative{ text, html }, files }`, with as few of these
+    /// layers as there is need for.
+    ///
+    /// Date and Message-ID are left to Gmail: a generated one would name this machine or its clock.
+    /// Bcc is written: it is where Gmail learns of blind copies, and it removes the field.
+    pub(super) fn write(&self) -> Vec<u8> {
+        let text = MimePart::new("text/plain", self.body.text.as_str());
+        let content = match &self.body.html {
+            None => text,
+            Some(html) => MimePart::new(
+                "multipart/alternative",
+                vec![text, MimePart::new("text/html", html.as_str())],
+            ),
+        };
+        let mut whole = if self.files.is_empty() {
+            content
+        } else {
+            let files = self.files.iter().map(|file| {
+                MimePart::new(file.about.mime_type.as_str(), file.bytes.as_slice())
+                    .attachment(file.about.filename.as_str())
+            });
+            MimePart::new(
+                "multipart/mixed",
+                std::iter::once(content).chain(files).collect::<Vec<_>>(),
+            )
+        };
+        let mut headers: Vec<(_, HeaderType<'_>)> = Vec::new();
+        if let Some(from) = self.from {
+            headers.push(("From".into(), from.address().into()));
+        }
+        let Recipients { to, cc, bcc } = self.recipients;
+        for (name, list) in [("To", to), ("Cc", cc), ("Bcc", bcc)] {
+            if !list.is_empty() {
+                let list = list.iter().map(Mailbox::address).collect();
+                headers.push((name.into(), Address::new_list(list).into()));
+            }
+        }
+        headers.push(("Subject".into(), Text::new(self.subject).into()));
+        headers.push(("MIME-Version".into(), Raw::new("1.0").into()));
+        whole.headers.splice(0..0, headers);
+        let mut bytes = Vec::new();
+        whole.write_part(&mut bytes);
+        bytes
+    }
+}
+
+/// The header fields of a written message, as written.
+pub(super) fn headers(message: &[u8]) -> String {
+    let end = message
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .unwrap_or(message.len());
+    String::from_utf8_lossy(&message[..end]).replace("\r\n", "\n")
+}
