@@ -127,6 +127,7 @@ impl Api {
             body: None,
             problem,
             tries: send::TRIES,
+            refuses_token: |_| false,
         }
     }
 
@@ -235,6 +236,7 @@ pub struct Request {
     pub(crate) body: Option<Vec<u8>>,
     pub(crate) problem: Option<ToolError>,
     pub(crate) tries: u32,
+    pub(crate) refuses_token: fn(&Response) -> bool,
 }
 
 impl Request {
@@ -295,6 +297,14 @@ impl Request {
     pub fn body(mut self, content_type: &'static str, body: Vec<u8>) -> Self {
         self.body = Some(body);
         self.header(CONTENT_TYPE.as_str(), content_type)
+    }
+
+    /// Says how this provider refuses a token, where that is not status 401 (Slack answers 200):
+    /// such an answer is treated as a 401, with one refresh and one repetition. It must be one
+    /// after which nothing has happened.
+    pub fn unauthorized_if(mut self, refuses_token: fn(&Response) -> bool) -> Self {
+        self.refuses_token = refuses_token;
+        self
     }
 
     /// Sends it. 401 (after one refresh), rate limits, 5xx, time limits and oversized answers are

@@ -37,7 +37,7 @@ pub(crate) async fn send(request: Request) -> Result<Response, ToolError> {
         let authorization = request.api.authorization(&request.url, &token)?;
         let tried = attempt(&request, authorization).await;
         if let Tried::Answered(response) = &tried
-            && response.status == StatusCode::UNAUTHORIZED
+            && (response.status == StatusCode::UNAUTHORIZED || (request.refuses_token)(response))
         {
             if renewed {
                 return Err(unauthorized());
