@@ -20,6 +20,7 @@ pub mod output;
 pub mod sanitize;
 mod schema;
 mod send;
+pub mod slack;
 pub mod tool;
 mod wait;
 pub mod when;
@@ -29,7 +30,11 @@ mod fake;
 
 /// Every built-in tool, in the order of the list: by toolkit, then as in its table.
 pub fn all() -> Vec<tool::Tool> {
+<<<<<<< HEAD
     [gmail::tools(), github::tools()].concat()
+=======
+    [slack::tools()].concat()
+>>>>>>> ae7503a (Slack: read a channel, send a message)
 }
 
 #[cfg(test)]

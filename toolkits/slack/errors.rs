@@ -1,0 +1,431 @@
+//! What Slack's error codes mean for a model and what to do about them.
+//!
+//! Slack answers HTTP 200 to everything and says `{"ok":false,"error":"…"}`. The codes are those
+//! documented for the methods this toolkit calls and the ones common to all methods
+//! (<https://docs.slack.dev/reference/methods>).
+
+use crate::error::ErrorCode;
+
+/// What to tell about one error code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Meaning {
+    /// The kind of failure.
+    pub(super) code: ErrorCode,
+    /// What happened.
+    pub(super) message: &'static str,
+    /// What to do next.
+    pub(super) fix: &'static str,
+}
+
+/// The codes with which Slack says that the access token is no longer good. An HTTP API would
+/// answer 401: the token is refreshed and the request repeated once.
+const BAD_TOKEN: &[&str] = &[
+    "account_inactive",
+    "invalid_auth",
+    "not_authed",
+    "token_expired",
+    "token_revoked",
+];
+
+/// The codes with which Slack says that it failed half way.
+const SLACK_FAILED: &[&str] = &[
+    "fatal_error",
+    "internal_error",
+    "request_timeout",
+    "service_unavailable",
+];
+
+/// Whether `code` says that the access token is no longer good.
+pub(super) fn is_bad_token(code: &str) -> bool {
+    BAD_TOKEN.contains(&code)
+}
+
+/// Whether `code` says that Slack failed, so that a write may or may not have happened.
+pub(super) fn is_slack_failure(code: &str) -> bool {
+    SLACK_FAILED.contains(&code)
+}
+
+/// What `code` means; none when Slack documents no such code for these methods.
+pub(super) fn meaning(code: &str) -> Option<Meaning> {
+    let (_, kind, message, fix) = MEANINGS.iter().find(|(codes, ..)| codes.contains(&code))?;
+    Some(Meaning {
+        code: *kind,
+        message,
+        fix,
+    })
+}
+
+type Row = (
+    &'static [&'static str],
+    ErrorCode,
+    &'static str,
+    &'static str,
+);
+
+const OTHER_ACCOUNT: &str =
+    "Ask a person with access, or call again with another connected account.";
+const ADMIN: &str = "Ask a workspace administrator; calling again will not help.";
+const LINK_INSTEAD: &str =
+    "Pass the conversation's id or a link copied from Slack instead of a name.";
+const BUG: &str = "This is a mistake of the server, not of the call: report it.";
+
+const MEANINGS: &[Row] = &[
+    // The conversation.
+    (
+        &["channel_not_found", "duplicate_channel_not_found"],
+        ErrorCode::NotFound,
+        "Slack does not know this conversation, or hides it from the acting account.",
+        "Check the name or id. A private channel is visible to its members only.",
+    ),
+    (
+        &["not_in_channel"],
+        ErrorCode::Forbidden,
+        "The acting account is not a member of this channel.",
+        "Ask the person to join the channel in Slack or to be invited to it, then call again.",
+    ),
+    (
+        &["is_archived"],
+        ErrorCode::Forbidden,
+        "The channel is archived; nothing can be posted to it.",
+        "Choose another channel, or ask for it to be unarchived.",
+    ),
+    (
+        &["channel_is_limited_access"],
+        ErrorCode::Forbidden,
+        "The acting account has no access to this Salesforce record channel.",
+        OTHER_ACCOUNT,
+    ),
+    (
+        &["method_not_supported_for_channel_type"],
+        ErrorCode::Rejected,
+        "Slack does not allow this for this kind of conversation.",
+        "Choose a channel or a direct message.",
+    ),
+    (
+        &["team_not_found", "missing_argument"],
+        ErrorCode::Rejected,
+        "This connection spans several workspaces, and Slack cannot tell which one is meant.",
+        LINK_INSTEAD,
+    ),
+    // Messages and threads.
+    (
+        &["thread_not_found", "cannot_reply_to_message"],
+        ErrorCode::NotFound,
+        "There is no thread at this message, or it cannot have replies.",
+        "Pass the ts of the thread's first message, from the same conversation.",
+    ),
+    (
+        &["message_not_found", "duplicate_message_not_found"],
+        ErrorCode::NotFound,
+        "Slack does not find this message in this conversation.",
+        "Check the ts and the conversation.",
+    ),
+    (
+        &[
+            "msg_too_long",
+            "msg_blocks_too_long",
+            "attachment_payload_limit_exceeded",
+        ],
+        ErrorCode::TooLarge,
+        "The message is too long for Slack.",
+        "Shorten it, or send it as several messages.",
+    ),
+    (
+        &["no_text"],
+        ErrorCode::InvalidArguments,
+        "Slack found no text in the message.",
+        "Pass a `text` that is not blank.",
+    ),
+    (
+        &["too_many_attachments", "too_many_contact_cards"],
+        ErrorCode::Rejected,
+        "The message holds more links or contacts than Slack allows.",
+        "Send it as several messages.",
+    ),
+    (
+        &["list_record_comment_fetch_failed"],
+        ErrorCode::Rejected,
+        "Slack could not read the comments of this list record.",
+        "Call again later.",
+    ),
+    // What a workspace forbids.
+    (
+        &["restricted_action"],
+        ErrorCode::Forbidden,
+        "A setting of the workspace does not let this account post here.",
+        ADMIN,
+    ),
+    (
+        &["restricted_action_read_only_channel"],
+        ErrorCode::Forbidden,
+        "This channel is read-only for the acting account.",
+        "Choose another channel, or ask someone who may post here.",
+    ),
+    (
+        &["restricted_action_thread_only_channel"],
+        ErrorCode::Forbidden,
+        "This channel takes replies in threads only.",
+        "Pass `thread_ts` with the ts of the message to answer.",
+    ),
+    (
+        &["restricted_action_non_threadable_channel"],
+        ErrorCode::Forbidden,
+        "This channel does not allow threads.",
+        "Call again without `thread_ts`.",
+    ),
+    (
+        &["restricted_action_thread_locked"],
+        ErrorCode::Forbidden,
+        "An administrator has locked this thread.",
+        "Post outside the thread, or ask the administrator.",
+    ),
+    (
+        &["message_limit_exceeded"],
+        ErrorCode::Forbidden,
+        "The workspace has used up the messages of its plan.",
+        ADMIN,
+    ),
+    (
+        &["messages_tab_disabled"],
+        ErrorCode::Forbidden,
+        "The recipient is an app that takes no messages.",
+        "Choose another recipient.",
+    ),
+    (
+        &[
+            "slack_connect_canvas_sharing_blocked",
+            "slack_connect_file_link_sharing_blocked",
+            "slack_connect_lists_sharing_blocked",
+        ],
+        ErrorCode::Forbidden,
+        "An administrator does not allow sharing this link with other organizations.",
+        "Remove the link to the file, canvas or list, or ask the administrator.",
+    ),
+    (
+        &[
+            "access_denied",
+            "accesslimited",
+            "ekm_access_denied",
+            "enterprise_is_restricted",
+            "no_permission",
+            "team_access_not_granted",
+        ],
+        ErrorCode::Forbidden,
+        "The workspace does not allow the acting account or this app to do that.",
+        ADMIN,
+    ),
+    (
+        &[
+            "org_login_required",
+            "team_added_to_org",
+            "two_factor_setup_required",
+        ],
+        ErrorCode::Forbidden,
+        "Slack wants the person to sign in to the workspace again before this account may act.",
+        "Ask the person to open Slack in a browser and sign in, then call again.",
+    ),
+    (
+        &[
+            "not_allowed_token_type",
+            "as_user_not_supported",
+            "metadata_must_be_sent_from_app",
+        ],
+        ErrorCode::Forbidden,
+        "Slack does not allow this with the kind of token that the connection holds.",
+        "Ask the person to connect Slack again with a user token.",
+    ),
+    // People.
+    (
+        &["user_not_found", "users_list_not_supplied"],
+        ErrorCode::NotFound,
+        "Slack does not know this person.",
+        "Check the name or id.",
+    ),
+    (
+        &["user_not_visible"],
+        ErrorCode::Forbidden,
+        "The acting account may not see this person.",
+        OTHER_ACCOUNT,
+    ),
+    (
+        &["user_disabled"],
+        ErrorCode::Forbidden,
+        "This person's Slack account is deactivated.",
+        "Choose another recipient.",
+    ),
+    (
+        &["invalid_user_combination"],
+        ErrorCode::Forbidden,
+        "People of other organizations must share a channel with everyone in the message first.",
+        "Write to them one by one, or in a shared channel.",
+    ),
+    (
+        &["not_enough_users", "too_many_users"],
+        ErrorCode::InvalidArguments,
+        "A group message takes two to eight people besides the sender.",
+        "Name between two and eight people, or use a channel.",
+    ),
+    // Paging and windows.
+    (
+        &["invalid_cursor"],
+        ErrorCode::InvalidArguments,
+        "Slack no longer accepts this cursor.",
+        "Call again without `cursor`.",
+    ),
+    (
+        &["invalid_ts_latest", "invalid_ts_oldest"],
+        ErrorCode::InvalidArguments,
+        "Slack does not accept this time window.",
+        "Pass other times as `since` and `until`.",
+    ),
+    (
+        &["invalid_types", "invalid_limit", "limit_required"],
+        ErrorCode::Rejected,
+        "Slack refused to list conversations or people in this way.",
+        LINK_INSTEAD,
+    ),
+    // Rate and health.
+    (
+        &["ratelimited", "rate_limited"],
+        ErrorCode::RateLimited,
+        "Slack limits how fast this app may call.",
+        "Wait, then call again.",
+    ),
+    (
+        SLACK_FAILED,
+        ErrorCode::Unreachable,
+        "Slack could not answer this request.",
+        "Call again in a minute.",
+    ),
+    // The token. Reached only when a refresh did not help.
+    (
+        BAD_TOKEN,
+        ErrorCode::Unauthorized,
+        "Slack no longer accepts the connection's access token.",
+        "Ask the person to connect Slack again.",
+    ),
+    // What only a mistake in this toolkit can cause.
+    (
+        &[
+            "deprecated_endpoint",
+            "draft_already_deleted",
+            "draft_already_sent",
+            "draft_has_conflict",
+            "draft_not_found",
+            "invalid_arg_name",
+            "invalid_arguments",
+            "invalid_array_arg",
+            "invalid_blocks",
+            "invalid_blocks_format",
+            "invalid_charset",
+            "invalid_form_data",
+            "invalid_metadata_filter_keys",
+            "invalid_metadata_format",
+            "invalid_metadata_schema",
+            "invalid_post_type",
+            "markdown_text_conflict",
+            "metadata_too_large",
+            "method_deprecated",
+            "missing_file_data",
+            "missing_post_type",
+            "unknown_method",
+        ],
+        ErrorCode::Rejected,
+        "Slack did not accept the form of the request.",
+        BUG,
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// Every error code in the reference of each method that this toolkit calls, and those common
+    /// to all methods. `missing_scope` has a path of its own.
+    const DOCUMENTED: &[(&str, &str)] = &[
+        (
+            "conversations.history",
+            "channel_is_limited_access channel_not_found invalid_cursor \
+             invalid_metadata_filter_keys invalid_ts_latest invalid_ts_oldest not_in_channel",
+        ),
+        (
+            "conversations.replies",
+            "channel_not_found invalid_cursor invalid_metadata_filter_keys invalid_ts_latest \
+             invalid_ts_oldest list_record_comment_fetch_failed \
+             method_not_supported_for_channel_type thread_not_found",
+        ),
+        (
+            "conversations.list, users.conversations",
+            "invalid_cursor invalid_limit invalid_types method_not_supported_for_channel_type \
+             missing_argument",
+        ),
+        (
+            "conversations.info",
+            "channel_is_limited_access channel_not_found",
+        ),
+        (
+            "conversations.open",
+            "channel_not_found invalid_user_combination method_not_supported_for_channel_type \
+             not_enough_users too_many_users user_disabled user_not_found user_not_visible \
+             users_list_not_supplied",
+        ),
+        (
+            "users.list",
+            "invalid_cursor limit_required missing_argument",
+        ),
+        (
+            "users.info",
+            "too_many_users user_not_found user_not_visible",
+        ),
+        ("chat.getPermalink", "channel_not_found message_not_found"),
+        (
+            "chat.postMessage",
+            "as_user_not_supported attachment_payload_limit_exceeded cannot_reply_to_message \
+             channel_not_found draft_already_deleted draft_already_sent draft_has_conflict \
+             draft_not_found duplicate_channel_not_found duplicate_message_not_found \
+             invalid_blocks invalid_blocks_format invalid_metadata_format \
+             invalid_metadata_schema is_archived markdown_text_conflict message_limit_exceeded \
+             messages_tab_disabled metadata_must_be_sent_from_app metadata_too_large \
+             missing_file_data msg_blocks_too_long msg_too_long no_text not_in_channel \
+             rate_limited restricted_action restricted_action_non_threadable_channel \
+             restricted_action_read_only_channel restricted_action_thread_locked \
+             restricted_action_thread_only_channel slack_connect_canvas_sharing_blocked \
+             slack_connect_file_link_sharing_blocked slack_connect_lists_sharing_blocked \
+             team_not_found too_many_attachments too_many_contact_cards",
+        ),
+        (
+            "all methods",
+            "access_denied accesslimited account_inactive deprecated_endpoint ekm_access_denied \
+             enterprise_is_restricted fatal_error internal_error invalid_arg_name \
+             invalid_arguments invalid_array_arg invalid_auth invalid_charset invalid_form_data \
+             invalid_post_type method_deprecated missing_post_type no_permission \
+             not_allowed_token_type not_authed org_login_required ratelimited request_timeout \
+             service_unavailable team_access_not_granted team_added_to_org token_expired \
+             token_revoked two_factor_setup_required unknown_method",
+        ),
+    ];
+
+    #[test]
+    fn every_documented_error_of_every_used_method_has_a_meaning_and_a_way_on() {
+        for (method, codes) in DOCUMENTED {
+            for code in codes.split_whitespace() {
+                let meaning = meaning(code).unwrap_or_else(|| panic!("{method}: {code}"));
+                assert!(
+                    meaning.message.ends_with('.') && meaning.fix.ends_with('.'),
+                    "{code}"
+                );
+                assert_ne!(meaning.code, ErrorCode::MissingScopes, "{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_code_has_two_meanings() {
+        let mut seen = HashSet::new();
+        for code in MEANINGS.iter().flat_map(|(codes, ..)| codes.iter()) {
+            assert!(seen.insert(code), "{code}");
+        }
+    }
+}

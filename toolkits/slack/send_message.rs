@@ -1,0 +1,420 @@
+//! `slack_send_message`: posts to a channel, a person, several people or a thread.
+
+use std::fmt::Write as _;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::call::call;
+use super::channels::{self, Channel, Kind};
+use super::mentions;
+use super::people::{self, Everyone};
+use super::target::{Target, Thread};
+use super::wire::{OneConversation, PermalinkAnswer, Posted};
+use crate::api::{Api, Effect};
+use crate::arguments::OneOrMany;
+use crate::error::{ErrorCode, ToolError};
+use crate::output::Render;
+
+/// Slack's limit for `markdown_text`
+/// (<https://docs.slack.dev/reference/methods/chat.postMessage>).
+const LONGEST_TEXT: usize = 12_000;
+
+/// Slack's limit for a group message, besides the sender
+/// (<https://docs.slack.dev/reference/methods/conversations.open>).
+const MOST_PEOPLE: usize = 8;
+
+/// Post a Slack message as the connected person to a channel, to one person, to several people as
+/// a group message, or to a thread. It cannot be called back: use `dry_run` to see what would be
+/// sent. It never notifies a whole channel.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Args {
+    /// #channel, @person, an id (C…, G…, D… or U…) or a channel link copied from Slack; or a list
+    /// of two to eight people for a group message.
+    to: OneOrMany,
+    /// The message in Markdown, at most 12,000 characters.
+    text: String,
+    /// Post as a reply: the `ts` of the thread's first message, or a link to a message of the
+    /// thread.
+    #[serde(default)]
+    thread_ts: Option<String>,
+    /// With `thread_ts`: also show the reply in the channel.
+    #[serde(default)]
+    also_to_channel: bool,
+    /// Let Slack fetch previews of the links in the text. Off, because a link may carry data out
+    /// when it is fetched.
+    #[serde(default)]
+    unfurl: bool,
+    /// What becomes of @name in the text.
+    #[serde(default)]
+    mention_policy: MentionPolicy,
+    /// Send nothing; return what would be sent.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum MentionPolicy {
+    /// It mentions and so notifies the person it names.
+    #[default]
+    Resolve,
+    /// It stays text, and the message notifies nobody by a mention.
+    Literal,
+}
+
+/// What was sent, or would be.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct SendMessage {
+    /// False for a dry run.
+    sent: bool,
+    /// The message's key; null for a dry run.
+    ts: Option<String>,
+    /// The conversation; null for a dry run to people, since their conversation is not opened.
+    channel: Option<Channel>,
+    /// The people written to directly.
+    recipients: Vec<Recipient>,
+    /// The people mentioned by @name.
+    mentions: Vec<Recipient>,
+    /// The `ts` of the thread's first message.
+    thread_ts: Option<String>,
+    /// Whether a reply also shows in the channel.
+    also_to_channel: bool,
+    /// Whether Slack fetches previews of links.
+    unfurl: bool,
+    /// A link to the message; null for a dry run, and when Slack gave none.
+    permalink: Option<String>,
+    /// The text as it goes to Slack.
+    text: String,
+    warnings: Vec<String>,
+}
+
+/// Somebody who gets or is mentioned in a message.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Recipient {
+    /// `U…` or `W…`.
+    id: String,
+    /// Null when it could not be found out.
+    name: Option<String>,
+}
+
+impl Recipient {
+    fn shown(&self) -> String {
+        match &self.name {
+            Some(name) => format!("{name} ({})", self.id),
+            None => self.id.clone(),
+        }
+    }
+}
+
+/// Where a message goes.
+enum Place {
+    Channel(Channel),
+    People(Vec<Recipient>),
+}
+
+/// Posts the message.
+pub(super) async fn run(api: Api, args: Args) -> Result<SendMessage, ToolError> {
+    let targets = targets(&args.to)?;
+    let thread = thread(&args, &targets)?;
+    check_length(&args.text)?;
+    let mut everyone = None;
+
+    let resolve = args.mention_policy == MentionPolicy::Resolve;
+    let disarmed = mentions::disarm(&args.text, resolve);
+    let mut message = SendMessage {
+        sent: false,
+        ts: None,
+        channel: None,
+        recipients: Vec::new(),
+        mentions: Vec::new(),
+        thread_ts: thread.as_ref().map(|thread| thread.parent.to_string()),
+        also_to_channel: args.also_to_channel,
+        unfurl: args.unfurl,
+        permalink: None,
+        text: disarmed.text,
+        warnings: escaped(disarmed.crowds, disarmed.people),
+    };
+    let place = place(&api, targets, &mut everyone).await?;
+    if resolve && mentions::has_names(&message.text) {
+        let everyone = match everyone {
+            Some(everyone) => everyone,
+            None => Everyone::fetch(&api).await?,
+        };
+        let resolved = mentions::resolve(&message.text, &everyone);
+        message.text = resolved.text;
+        message.warnings.extend(resolved.warnings);
+        message.mentions = resolved
+            .people
+            .into_iter()
+            .map(|person| Recipient {
+                id: person.id,
+                name: Some(person.name),
+            })
+            .collect();
+    }
+    check_length(&message.text)?;
+    message.channel = match place {
+        Place::Channel(channel) => {
+            check_thread(thread.as_ref(), &channel.id)?;
+            Some(channel)
+        }
+        Place::People(people) => {
+            message.recipients = people;
+            if args.dry_run {
+                None
+            } else {
+                let channel = open(&api, &message.recipients).await?;
+                check_thread(thread.as_ref(), &channel.id)?;
+                Some(channel)
+            }
+        }
+    };
+    if let (false, Some(channel)) = (args.dry_run, message.channel.clone()) {
+        post(&api, &mut message, &channel).await?;
+    }
+    Ok(message)
+}
+
+fn targets(to: &OneOrMany) -> Result<Vec<Target>, ToolError> {
+    let targets =
+        to.0.iter()
+            .map(|one| Target::parse("to", one))
+            .collect::<Result<Vec<_>, _>>()?;
+    let people = targets
+        .iter()
+        .filter(|one| matches!(one, Target::Person(_) | Target::PersonName(_)))
+        .count();
+    match targets.len() {
+        0 => Err(ToolError::invalid_arguments("`to` names nobody.")),
+        1 => Ok(targets),
+        several if people < several => Err(ToolError::invalid_arguments(
+            "A list in `to` is for people only; send to one channel at a time.",
+        )),
+        several if several > MOST_PEOPLE => Err(ToolError::invalid_arguments(format!(
+            "A group message goes to at most {MOST_PEOPLE} people."
+        ))),
+        _ => Ok(targets),
+    }
+}
+
+fn thread(args: &Args, targets: &[Target]) -> Result<Option<Thread>, ToolError> {
+    let Some(text) = &args.thread_ts else {
+        if args.also_to_channel {
+            return Err(ToolError::invalid_arguments(
+                "`also_to_channel` is for a reply: pass `thread_ts` with it.",
+            ));
+        }
+        return Ok(None);
+    };
+    let thread = Thread::parse("thread_ts", text)?;
+    if let [Target::Conversation(id)] = targets {
+        check_thread(Some(&thread), id)?;
+    }
+    Ok(Some(thread))
+}
+
+fn check_thread(thread: Option<&Thread>, conversation: &str) -> Result<(), ToolError> {
+    let of_link = thread.and_then(|thread| thread.conversation.as_deref());
+    if of_link.is_some_and(|of_link| of_link != conversation) {
+        return Err(ToolError::invalid_arguments(
+            "The link in `thread_ts` is of another conversation than `to`.",
+        ));
+    }
+    Ok(())
+}
+
+fn check_length(text: &str) -> Result<(), ToolError> {
+    let length = text.chars().count();
+    if text.trim().is_empty() {
+        return Err(ToolError::invalid_arguments("`text` is blank."));
+    }
+    if length > LONGEST_TEXT {
+        return Err(ToolError::new(
+            ErrorCode::TooLarge,
+            format!(
+                "The message has {length} characters, with its mentions and escapes; Slack takes \
+                 {LONGEST_TEXT}."
+            ),
+            "Shorten it, or send it as several messages.",
+        ));
+    }
+    Ok(())
+}
+
+fn escaped(crowds: usize, people: usize) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if crowds > 0 {
+        warnings.push(format!(
+            "{crowds} mentions that would notify a channel or a group (<!…>) were made text."
+        ));
+    }
+    if people > 0 {
+        warnings.push(format!(
+            "{people} mentions of people (<@…>) were made text."
+        ));
+    }
+    warnings
+}
+
+/// Finds out where the message goes. Nothing is opened or posted.
+async fn place(
+    api: &Api,
+    targets: Vec<Target>,
+    everyone: &mut Option<Everyone>,
+) -> Result<Place, ToolError> {
+    let scope = if targets.len() > 1 {
+        "mpim:write"
+    } else {
+        "im:write"
+    };
+    let mut recipients: Vec<Recipient> = Vec::new();
+    for target in targets {
+        let recipient = match target {
+            Target::Conversation(id) => {
+                // Its name is for the person who reads the result; the id is enough to post.
+                let described = channels::describe(api, &id).await.ok();
+                let channel = match described {
+                    Some((channel, _)) => Channel { id, ..channel },
+                    None => Channel::unknown(id),
+                };
+                return Ok(Place::Channel(channel));
+            }
+            Target::ChannelName(name) => {
+                return Ok(Place::Channel(channels::by_name(api, &name, &[]).await?));
+            }
+            Target::Person(id) => Recipient {
+                name: people::name(api, &id).await.ok(),
+                id,
+            },
+            Target::PersonName(name) => {
+                let everyone = match everyone {
+                    Some(everyone) => everyone,
+                    None => everyone.insert(
+                        Everyone::fetch(api)
+                            .await
+                            .map_err(|failure| failure.and_then_needs(&[scope]))?,
+                    ),
+                };
+                let person = everyone.find(&name)?;
+                Recipient {
+                    id: person.id.clone(),
+                    name: Some(person.name.clone()),
+                }
+            }
+        };
+        if recipients.iter().all(|known| known.id != recipient.id) {
+            recipients.push(recipient);
+        }
+    }
+    Ok(Place::People(recipients))
+}
+
+async fn open(api: &Api, recipients: &[Recipient]) -> Result<Channel, ToolError> {
+    let ids: Vec<&str> = recipients.iter().map(|one| one.id.as_str()).collect();
+    let (kind, scope) = match ids.len() {
+        1 => (Kind::DirectMessage, "im"),
+        _ => (Kind::GroupMessage, "mpim"),
+    };
+    let fields = [("users", ids.join(","))];
+    let opened: OneConversation = call(api, Effect::Write, "conversations.open", &fields)
+        .await
+        .map_err(|failure| failure.least(&[scope]))?;
+    let names: Vec<String> = recipients
+        .iter()
+        .map(|one| one.name.clone().unwrap_or_else(|| one.id.clone()))
+        .collect();
+    Ok(Channel {
+        id: opened.channel.id,
+        name: Some(names.join(", ")),
+        kind: Some(kind),
+    })
+}
+
+async fn post(api: &Api, message: &mut SendMessage, channel: &Channel) -> Result<(), ToolError> {
+    let mut fields = vec![
+        ("channel", channel.id.clone()),
+        ("markdown_text", message.text.clone()),
+        ("unfurl_links", message.unfurl.to_string()),
+        ("unfurl_media", message.unfurl.to_string()),
+        // No `@group` of the text becomes a mention either.
+        ("link_names", "false".to_owned()),
+    ];
+    if let Some(parent) = &message.thread_ts {
+        fields.push(("thread_ts", parent.clone()));
+        fields.push(("reply_broadcast", message.also_to_channel.to_string()));
+    }
+    let posted: Posted = call(api, Effect::Write, "chat.postMessage", &fields).await?;
+    if let (Some(asked), Some(became)) = (&message.thread_ts, &posted.message)
+        && became.thread_ts.as_ref() != Some(asked)
+    {
+        message.warnings.push(format!(
+            "Slack did not put the reply into the thread {asked}: it may be the ts of a reply and \
+             not of the thread's first message, or of a message that is gone."
+        ));
+    }
+    message.sent = true;
+    message.ts = Some(posted.ts.to_string());
+
+    let fields = [
+        ("channel", posted.channel),
+        ("message_ts", posted.ts.to_string()),
+    ];
+    let link = call::<PermalinkAnswer>(api, Effect::Read, "chat.getPermalink", &fields).await;
+    match link {
+        Ok(link) => message.permalink = Some(link.permalink),
+        Err(failure) => message.warnings.push(format!(
+            "The message was sent, but there is no link to it: {}",
+            failure.error.message
+        )),
+    }
+    Ok(())
+}
+
+impl Render for SendMessage {
+    fn render(&self) -> String {
+        let people = |people: &[Recipient]| {
+            let shown: Vec<String> = people.iter().map(Recipient::shown).collect();
+            shown.join(", ")
+        };
+        let mut text = String::from(if self.sent {
+            "Sent"
+        } else {
+            "Dry run: nothing was sent. It would go"
+        });
+        if let Some(channel) = &self.channel {
+            write!(text, " to {} ({})", channel.shown(), channel.id)
+                .expect("a string takes every write");
+        }
+        if !self.recipients.is_empty() {
+            write!(text, " to {}", people(&self.recipients)).expect("a string takes every write");
+        }
+        if let Some(thread) = &self.thread_ts {
+            let also = if self.also_to_channel {
+                ", also shown in the channel"
+            } else {
+                ""
+            };
+            write!(text, " in thread {thread}{also}").expect("a string takes every write");
+        }
+        text.push('.');
+        if let Some(ts) = &self.ts {
+            write!(text, "\nts: {ts}").expect("a string takes every write");
+        }
+        if let Some(link) = &self.permalink {
+            write!(text, "\nLink: {link}").expect("a string takes every write");
+        }
+        if !self.mentions.is_empty() {
+            write!(text, "\nMentions: {}", people(&self.mentions))
+                .expect("a string takes every write");
+        }
+        let previews = if self.unfurl { "on" } else { "off" };
+        write!(text, "\nLink previews: {previews}\nText:\n{}", self.text)
+            .expect("a string takes every write");
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests;
