@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::mpsc::UnboundedReceiver;
 use valetkey_toolkits::tool::Tool;
 
 use crate::broker::{Broker, Settings};
 use crate::call::Calls;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::consent::listener;
 use crate::http::Http;
 
 /// The parts of a running Valetkey. Made without touching the store or the network.
@@ -25,8 +25,6 @@ pub struct App {
     pub clock: Clock,
     /// Every tool of the enabled toolkits, in the order of the list.
     pub tools: Arc<Vec<Tool>>,
-    /// Listeners of the callback port, for `consent::listener::serve`.
-    pub listeners: UnboundedReceiver<std::net::TcpListener>,
 }
 
 impl App {
@@ -42,6 +40,8 @@ impl App {
             http: http.clone(),
             clock: clock.clone(),
         });
+        // Idle until a flow needs the callback port.
+        tokio::spawn(listener::serve(broker.clone(), listeners));
         let mut tools = valetkey_toolkits::all();
         tools.retain(|tool| {
             config
@@ -56,7 +56,6 @@ impl App {
             http,
             clock,
             tools: Arc::new(tools),
-            listeners,
         })
     }
 

@@ -138,7 +138,9 @@ impl Server {
             return self.unread.remove(at).unwrap();
         }
         loop {
-            let message = self.read().expect("the server ended without the awaited message");
+            let message = self
+                .read()
+                .expect("the server ended without the awaited message");
             if wanted(&message) {
                 return message;
             }
