@@ -198,3 +198,203 @@ fn write_object(members: &Map<String, Value>, out: &mut Vec<u8>) {
     }
     out.push(b'}');
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::Settings;
+    use crate::config::Config;
+    use crate::http::Http;
+    use serde_json::json;
+    use std::ffi::OsString;
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::time::Duration;
+    use tempfile::TempDir;
+
+    const NOW: i64 = 1_800_000_000;
+
+    fn clock() -> Clock {
+        Clock::standing_at(Timestamp::from_second(NOW).unwrap())
+    }
+
+    fn states_in(home: &Path, clock: &Clock) -> RequestStates {
+        let home = home.to_owned();
+        let variables = move |name: &str| -> Option<OsString> {
+            (name == "HOME").then(|| home.clone().into_os_string())
+        };
+        let (broker, _) = Broker::new(Settings {
+            config: Arc::new(Config::load_with(None, &variables).unwrap()),
+            http: Http::new(),
+            clock: clock.clone(),
+        });
+        RequestStates::new(broker, clock.clone())
+    }
+
+    fn state() -> State {
+        State {
+            flow: *b"the digest of a link, of 32 byte",
+            completed: 1,
+            expires_at: Timestamp::from_second(NOW + 600).unwrap(),
+        }
+    }
+
+    fn arguments(value: Value) -> Map<String, Value> {
+        serde_json::from_value(value).unwrap()
+    }
+
+    async fn refused(states: &RequestStates, subject: Subject<'_>, text: &str) -> &'static str {
+        states.open(subject, text).await.unwrap_err().reason()
+    }
+
+    #[tokio::test]
+    async fn a_state_opens_for_its_own_call_also_after_the_client_rewrote_the_arguments() {
+        let home = TempDir::new().unwrap();
+        let states = states_in(home.path(), &clock());
+        let caller = Caller::verified("https://id.example", "ada");
+        let sent =
+            arguments(json!({ "to": "a", "limit": 5.0, "in": { "x": [1, -0.0], "y": 0.5 } }));
+        let back = arguments(json!({ "in": { "y": 0.5, "x": [1.0, 0] }, "limit": 5, "to": "a" }));
+        let subject = |arguments| Subject {
+            caller: &caller,
+            tool: "gmail_send_message",
+            arguments,
+        };
+        let text = states.seal(subject(&sent), state()).await.unwrap();
+        assert!(text.len() < 300);
+        assert_eq!(states.open(subject(&back), &text).await.unwrap(), state());
+        let bytes = URL_SAFE_NO_PAD.decode(&text).unwrap();
+        assert!(!bytes.windows(10).any(|part| part == b"the digest"));
+        assert_ne!(states.seal(subject(&sent), state()).await.unwrap(), text);
+    }
+
+    #[tokio::test]
+    async fn another_caller_tool_or_argument_is_refused() {
+        let home = TempDir::new().unwrap();
+        let states = states_in(home.path(), &clock());
+        let ada = Caller::verified("https://id.example", "ada");
+        let bob = Caller::verified("https://id.example", "bob");
+        let plain = arguments(json!({ "to": "ada@example.org", "count": 1 }));
+        let made_for = Subject {
+            caller: &ada,
+            tool: "gmail_send_message",
+            arguments: &plain,
+        };
+        let text = states.seal(made_for, state()).await.unwrap();
+        let others = [
+            json!({ "to": "eve@example.org", "count": 1 }),
+            json!({ "to": "ada@example.org", "count": "1" }),
+            json!({ "to": "ada@example.org", "count": 1, "cc": null }),
+            json!({ "to": "ada@example.org,\"count\":1" }),
+            json!({}),
+        ];
+        for other in others {
+            let other = arguments(other);
+            let subject = Subject {
+                arguments: &other,
+                ..made_for
+            };
+            assert_eq!(
+                refused(&states, subject, &text).await,
+                "invalid",
+                "{other:?}"
+            );
+        }
+        let subject = Subject {
+            caller: &bob,
+            ..made_for
+        };
+        assert_eq!(refused(&states, subject, &text).await, "invalid");
+        let subject = Subject {
+            tool: "gmail_search_messages",
+            ..made_for
+        };
+        assert_eq!(refused(&states, subject, &text).await, "invalid");
+
+        let elsewhere = TempDir::new().unwrap();
+        let foreign = states_in(elsewhere.path(), &clock());
+        assert_eq!(refused(&foreign, made_for, &text).await, "invalid");
+    }
+
+    #[tokio::test]
+    async fn no_altered_state_is_accepted() {
+        let home = TempDir::new().unwrap();
+        let states = states_in(home.path(), &clock());
+        let caller = Caller::local();
+        let none = Map::new();
+        let subject = Subject {
+            caller: &caller,
+            tool: "slack_post_message",
+            arguments: &none,
+        };
+        let text = states.seal(subject, state()).await.unwrap();
+        let bytes = URL_SAFE_NO_PAD.decode(&text).unwrap();
+        let mut altered: Vec<String> = Vec::new();
+        for at in 0..bytes.len() * 8 {
+            let mut bytes = bytes.clone();
+            bytes[at / 8] ^= 1 << (at % 8);
+            altered.push(URL_SAFE_NO_PAD.encode(bytes));
+        }
+        for length in 0..text.len() {
+            altered.push(text[..length].to_owned());
+        }
+        let (front, back) = text.split_at(text.len() / 2);
+        altered.extend([
+            format!("{text}A"),
+            format!("{text}-TAMPERED"),
+            format!("{back}{front}"),
+            format!(" {text}"),
+            "not base64 at all!".to_owned(),
+            "A".repeat(MAX_LENGTH),
+            "A".repeat(1 << 20),
+        ]);
+        for altered in altered {
+            let start = &altered[..altered.len().min(40)];
+            assert_eq!(
+                refused(&states, subject, &altered).await,
+                "invalid",
+                "{start}"
+            );
+        }
+        assert_eq!(states.open(subject, &text).await.unwrap(), state());
+    }
+
+    #[tokio::test]
+    async fn a_state_ends_with_its_link_and_outlives_its_process() {
+        let home = TempDir::new().unwrap();
+        let clock = clock();
+        let caller = Caller::local();
+        let none = Map::new();
+        let subject = Subject {
+            caller: &caller,
+            tool: "slack_post_message",
+            arguments: &none,
+        };
+        let text = {
+            let before = states_in(home.path(), &clock);
+            before.seal(subject, state()).await.unwrap()
+        };
+        let after = states_in(home.path(), &clock);
+        clock.advance(Duration::from_secs(599));
+        assert_eq!(after.open(subject, &text).await.unwrap(), state());
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(refused(&after, subject, &text).await, "expired");
+    }
+
+    #[tokio::test]
+    async fn a_state_lets_a_write_go_ahead_once() {
+        let home = TempDir::new().unwrap();
+        let clock = clock();
+        let states = states_in(home.path(), &clock);
+        states.redeem("one", state()).unwrap();
+        states.redeem("two", state()).unwrap();
+        assert_eq!(states.redeem("one", state()).unwrap_err().reason(), "used");
+        clock.advance(Duration::from_secs(601));
+        states.redeem("three", state()).unwrap();
+        assert_eq!(
+            states.used.lock().unwrap().len(),
+            1,
+            "what has expired is forgotten"
+        );
+    }
+}

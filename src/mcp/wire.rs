@@ -86,3 +86,63 @@ async fn caught<F: Future>(future: F) -> Option<F::Output> {
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rmcp::model::{ElicitRequest, ElicitRequestParams, InputRequest};
+    use serde_json::json;
+
+    #[test]
+    fn an_empty_elicitation_id_does_not_leave_and_nothing_else_is_lost() {
+        let elicitation = |id: &str| {
+            InputRequest::Elicitation(ElicitRequest::new(
+                ElicitRequestParams::UrlElicitationParams {
+                    meta: None,
+                    message: "Connect.".to_owned(),
+                    url: "http://127.0.0.1:8419/connect/x".to_owned(),
+                    elicitation_id: id.to_owned(),
+                },
+            ))
+        };
+        let requests = [
+            ("connect".to_owned(), elicitation("")),
+            ("other".to_owned(), elicitation("kept")),
+        ];
+        let result = InputRequiredResult::new(Some(requests.into()), Some("state".to_owned()));
+        let expected = |rest: Value| {
+            let mut params = json!({
+                "mode": "url",
+                "message": "Connect.",
+                "url": "http://127.0.0.1:8419/connect/x",
+            });
+            params
+                .as_object_mut()
+                .unwrap()
+                .extend(rest.as_object().unwrap().clone());
+            json!({ "method": "elicitation/create", "params": params })
+        };
+        assert_eq!(
+            without_empty_ids(&result),
+            json!({
+                "resultType": "input_required",
+                "requestState": "state",
+                "inputRequests": {
+                    "connect": expected(json!({})),
+                    "other": expected(json!({ "elicitationId": "kept" })),
+                },
+            })
+        );
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_caught_whenever_it_comes() {
+        assert_eq!(caught(async { 1 }).await, Some(1));
+        assert_eq!(caught(async { panic!("at once") }).await, None::<()>);
+        let later = async {
+            tokio::task::yield_now().await;
+            panic!("after a wait")
+        };
+        assert_eq!(caught(later).await, None::<()>);
+    }
+}

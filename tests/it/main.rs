@@ -1,6 +1,11 @@
 //! The one integration binary: the server real, the provider a sandbox or an emulator, the clock
 //! fake where it can be.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed, wherever it stands"
+)]
+
 mod frames;
 mod house;
 mod stdio;
