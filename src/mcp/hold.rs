@@ -57,7 +57,7 @@ impl Hold<'_> {
                 biased;
                 outcome = &mut ended => return outcome,
                 _ = ticks.tick(), if self.progress.is_some() => {
-                    self.tell(told).await;
+                    Box::pin(self.tell(told)).await;
                     told += 1.0;
                 }
             }
@@ -78,11 +78,12 @@ impl Hold<'_> {
             consent,
             consent.flow.to_string(),
         )));
-        let sent = self
-            .peer
-            .send_cancellable_request(request, PeerRequestOptions::no_options())
-            .await;
-        let Ok(mut asked) = sent else {
+        // Boxed, like all that is not the wait itself: thousands of calls may wait at once.
+        let sent = Box::pin(
+            self.peer
+                .send_cancellable_request(request, PeerRequestOptions::no_options()),
+        );
+        let Ok(mut asked) = sent.await else {
             return Ok(Elicited::NotShown);
         };
         let mut ended = std::pin::pin!(self.wait(consent.flow.0, until));
@@ -94,7 +95,8 @@ impl Hold<'_> {
                     if !accepted {
                         // The client still shows a question that is settled or too late. If it
                         // cannot be told, it is gone, and so is the need to tell it.
-                        asked.cancel(Some("the sign-in is no longer waited for".to_owned())).await.ok();
+                        let reason = "the sign-in is no longer waited for".to_owned();
+                        Box::pin(asked.cancel(Some(reason))).await.ok();
                     }
                     return outcome.map(Elicited::Flow);
                 }
