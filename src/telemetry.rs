@@ -135,8 +135,8 @@ mod tests {
             ("hyper_util::client", Level::INFO, false),
             ("reqwest", Level::DEBUG, false),
             ("sled", Level::WARN, true),
-            ("rmcp::service", Level::WARN, false),
-            ("rmcp::service", Level::ERROR, true),
+            ("rmcp", Level::WARN, false),
+            ("rmcp", Level::ERROR, true),
         ];
         for (target, level, expected) in cases {
             assert_eq!(may_be_logged(target, level), expected, "{target} {level}");

@@ -15,30 +15,30 @@ use serde_json::{Value, json};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A home directory with nothing in it but what the test writes.
-pub struct Home {
+pub(crate) struct Home {
     dir: tempfile::TempDir,
 }
 
 impl Home {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             dir: tempfile::tempdir().unwrap(),
         }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
     /// Writes a configuration file outside the default places, and returns its path.
-    pub fn configuration(&self, yaml: &str) -> PathBuf {
+    pub(crate) fn configuration(&self, yaml: &str) -> PathBuf {
         let path = self.path().join("test.yaml");
         fs::write(&path, yaml).unwrap();
         path
     }
 
     /// Every file and folder below, relative.
-    pub fn contents(&self) -> Vec<PathBuf> {
+    pub(crate) fn contents(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
         let mut left = vec![self.path().to_owned()];
         while let Some(dir) = left.pop() {
@@ -56,20 +56,20 @@ impl Home {
 }
 
 /// A running `valetkey stdio`.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
     /// Messages that came while another was awaited.
     unread: VecDeque<Value>,
     /// Every line of standard output so far.
-    pub raw: Vec<String>,
+    pub(crate) raw: Vec<String>,
     stderr: Option<JoinHandle<String>>,
 }
 
 impl Server {
     /// Starts the server as hosts do: with the six variables that all of them pass, and `more`.
-    pub fn start(home: &Home, arguments: &[&str], more: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(home: &Home, arguments: &[&str], more: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_valetkey"));
         command
             .env_clear()
@@ -113,27 +113,27 @@ impl Server {
     }
 
     /// Starts the server with a configuration file.
-    pub fn with(home: &Home, yaml: &str) -> Self {
+    pub(crate) fn with(home: &Home, yaml: &str) -> Self {
         let path = home.configuration(yaml);
         Self::start(home, &["--config", path.to_str().unwrap()], &[])
     }
 
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    pub fn send(&mut self, message: &Value) {
+    pub(crate) fn send(&mut self, message: &Value) {
         self.send_line(&message.to_string());
     }
 
-    pub fn send_line(&mut self, line: &str) {
+    pub(crate) fn send_line(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().unwrap();
         stdin.write_all(format!("{line}\n").as_bytes()).unwrap();
         stdin.flush().unwrap();
     }
 
     /// The next message that `wanted` picks. The others are kept for later.
-    pub fn expect(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn expect(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         if let Some(at) = self.unread.iter().position(&wanted) {
             return self.unread.remove(at).unwrap();
         }
@@ -149,20 +149,20 @@ impl Server {
     }
 
     /// The answer to request `id`: its whole message.
-    pub fn answer(&mut self, id: impl Into<Value>) -> Value {
+    pub(crate) fn answer(&mut self, id: impl Into<Value>) -> Value {
         let id = id.into();
         self.expect(|message| message["id"] == id && message.get("method").is_none())
     }
 
     /// Sends a request and waits for its answer.
-    pub fn request(&mut self, id: impl Into<Value>, method: &str, params: Value) -> Value {
+    pub(crate) fn request(&mut self, id: impl Into<Value>, method: &str, params: &Value) -> Value {
         let id = id.into();
         self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
         self.answer(id)
     }
 
     /// Whether any message came that nobody waited for; reads what is there, and waits for nothing.
-    pub fn unread(&mut self) -> Vec<Value> {
+    pub(crate) fn unread(&mut self) -> Vec<Value> {
         while let Ok(line) = self.lines.try_recv() {
             let message = self.parse(line);
             self.unread.push_back(message);
@@ -171,11 +171,16 @@ impl Server {
     }
 
     /// Opens a session of an era that has `initialize`.
-    pub fn initialize(&mut self, version: &str, capabilities: &Value, client: &str) -> Value {
+    pub(crate) fn initialize(
+        &mut self,
+        version: &str,
+        capabilities: &Value,
+        client: &str,
+    ) -> Value {
         let answer = self.request(
             "open",
             "initialize",
-            json!({
+            &json!({
                 "protocolVersion": version,
                 "capabilities": capabilities,
                 "clientInfo": { "name": client, "version": "1.0.102" },
@@ -186,12 +191,12 @@ impl Server {
     }
 
     /// Closes standard input.
-    pub fn close_input(&mut self) {
+    pub(crate) fn close_input(&mut self) {
         self.stdin = None;
     }
 
     /// Waits until the process has ended.
-    pub fn ended(&mut self) -> ExitStatus {
+    pub(crate) fn ended(&mut self) -> ExitStatus {
         let start = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -203,10 +208,10 @@ impl Server {
     }
 
     /// Ends the session by closing the input; every line of output, and the log.
-    pub fn finish(mut self) -> (Vec<String>, String) {
+    pub(crate) fn finish(mut self) -> (Vec<String>, String) {
         self.close_input();
         assert!(self.ended().success(), "the server did not end well");
-        while let Some(line) = self.lines.recv_timeout(PATIENCE).ok() {
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
             self.raw.push(line);
         }
         let log = self.stderr.take().unwrap().join().unwrap();
@@ -235,7 +240,7 @@ impl Drop for Server {
 }
 
 /// `params` of a request of protocol 2026-07-28, with what it has to carry.
-pub fn modern(mut params: Value, capabilities: &Value, client: &str) -> Value {
+pub(crate) fn modern(mut params: Value, capabilities: &Value, client: &str) -> Value {
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": capabilities,

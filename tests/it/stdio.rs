@@ -35,7 +35,7 @@ fn initialize_is_answered_in_the_era_asked_for_and_never_with_one_that_has_no_in
             "asked for {asked}"
         );
         assert_eq!(answer["result"]["serverInfo"]["name"], "valetkey");
-        let listed = server.request(0, "tools/list", json!({}));
+        let listed = server.request(0, "tools/list", &json!({}));
         assert!(!tool_names(&listed).is_empty(), "asked for {asked}");
         for key in ["resultType", "ttlMs", "cacheScope"] {
             assert!(
@@ -51,12 +51,12 @@ fn initialize_is_answered_in_the_era_asked_for_and_never_with_one_that_has_no_in
 fn the_modern_era_needs_no_handshake_and_keeps_its_required_keys() {
     let home = Home::new();
     let mut server = Server::start(&home, &[], &[]);
-    let discovered = server.request("probe-1", DISCOVER, modern(json!({}), &json!({}), "test"));
+    let discovered = server.request("probe-1", DISCOVER, &modern(json!({}), &json!({}), "test"));
     let versions = discovered["result"]["supportedVersions"]
         .as_array()
         .unwrap();
     assert!(versions.contains(&json!("2026-07-28")), "{discovered}");
-    let listed = server.request(1, "tools/list", modern(json!({}), &json!({}), "test"));
+    let listed = server.request(1, "tools/list", &modern(json!({}), &json!({}), "test"));
     assert_eq!(listed["result"]["resultType"], "complete");
     assert_eq!(listed["result"]["cacheScope"], "private");
     assert!(listed["result"]["ttlMs"].as_u64().unwrap() > 0);
@@ -64,7 +64,7 @@ fn the_modern_era_needs_no_handshake_and_keeps_its_required_keys() {
 
     // The probe may have been another process, so a first message may be anything modern.
     let mut server = Server::start(&home, &[], &[]);
-    let again = server.request("a", "tools/list", modern(json!({}), &json!({}), "test"));
+    let again = server.request("a", "tools/list", &modern(json!({}), &json!({}), "test"));
     assert_eq!(again["result"], listed["result"]);
     server.finish();
 }
@@ -73,9 +73,9 @@ fn the_modern_era_needs_no_handshake_and_keeps_its_required_keys() {
 fn a_probe_that_fails_falls_back_to_initialize_in_the_same_process() {
     let home = Home::new();
     let mut server = Server::start(&home, &[], &[]);
-    let refused = server.request(1, DISCOVER, json!({}));
+    let refused = server.request(1, DISCOVER, &json!({}));
     assert_eq!(refused["error"]["code"], -32602, "{refused}");
-    server.request(2, "ping", json!({}));
+    server.request(2, "ping", &json!({}));
     let opened = server.initialize("2025-11-25", &json!({}), "test");
     assert_eq!(opened["result"]["protocolVersion"], "2025-11-25");
     server.finish();
@@ -86,8 +86,8 @@ fn the_list_is_in_one_order_and_every_tool_states_all_four_hints() {
     let home = Home::new();
     let mut server = Server::start(&home, &[], &[]);
     server.initialize("2025-11-25", &json!({}), "test");
-    let first = server.request(1, "tools/list", json!({}));
-    let second = server.request(2, "tools/list", json!({}));
+    let first = server.request(1, "tools/list", &json!({}));
+    let second = server.request(2, "tools/list", &json!({}));
     assert_eq!(first["result"], second["result"]);
     for tool in first["result"]["tools"].as_array().unwrap() {
         for hint in [
@@ -100,7 +100,7 @@ fn the_list_is_in_one_order_and_every_tool_states_all_four_hints() {
         }
         assert_eq!(tool["inputSchema"]["type"], "object");
     }
-    let paged = server.request(3, "tools/list", json!({ "cursor": "made-up" }));
+    let paged = server.request(3, "tools/list", &json!({ "cursor": "made-up" }));
     assert_eq!(paged["error"]["code"], -32602);
     server.finish();
 }
@@ -109,11 +109,11 @@ fn the_list_is_in_one_order_and_every_tool_states_all_four_hints() {
 fn looking_around_writes_nothing_to_disk() {
     let home = Home::new();
     let mut server = Server::start(&home, &[], &[]);
-    server.request(1, DISCOVER, modern(json!({}), &json!({}), "test"));
+    server.request(1, DISCOVER, &modern(json!({}), &json!({}), "test"));
     server.initialize("2025-11-25", &json!({}), "test");
-    server.request(2, "ping", json!({}));
-    server.request(3, "tools/list", json!({}));
-    server.request(4, "tools/call", json!({ "name": "no_such_tool" }));
+    server.request(2, "ping", &json!({}));
+    server.request(3, "tools/list", &json!({}));
+    server.request(4, "tools/call", &json!({ "name": "no_such_tool" }));
     server.finish();
     assert_eq!(home.contents(), Vec::<std::path::PathBuf>::new());
 }
@@ -131,7 +131,7 @@ fn every_kind_of_id_comes_back_as_it_was() {
         json!(""),
         json!("é\u{1F511}"),
     ] {
-        let answer = server.request(id.clone(), "ping", json!({}));
+        let answer = server.request(id.clone(), "ping", &json!({}));
         assert_eq!(answer["id"], id);
         assert_eq!(answer["result"], json!({}));
     }
@@ -152,16 +152,16 @@ fn what_comes_before_the_first_request_or_too_late_is_ignored() {
     for message in &stray {
         server.send(message);
     }
-    server.request(1, DISCOVER, modern(json!({}), &json!({}), "test"));
+    server.request(1, DISCOVER, &modern(json!({}), &json!({}), "test"));
     for message in &stray {
         server.send(message);
     }
     server.initialize("2025-11-25", &json!({}), "test");
-    server.request(7, "ping", json!({}));
+    server.request(7, "ping", &json!({}));
     for message in &stray {
         server.send(message);
     }
-    server.request(8, "ping", json!({}));
+    server.request(8, "ping", &json!({}));
     assert_eq!(server.unread(), Vec::<Value>::new());
     server.finish();
 }
@@ -200,11 +200,11 @@ fn frames_that_make_no_sense_are_refused_and_the_server_lives() {
         ("made/up", json!({ "a": 1 }), -32601),
     ];
     for (at, (method, params, code)) in refused.into_iter().enumerate() {
-        let answer = server.request(at + 100, method, params);
+        let answer = server.request(at + 100, method, &params);
         assert_eq!(answer["error"]["code"], code, "{answer}");
         assert!(answer.to_string().len() < 1000, "the name came back whole");
     }
-    server.request("alive", "ping", json!({}));
+    server.request("alive", "ping", &json!({}));
     for message in server.unread() {
         // Well-formed JSON that is no request has no id to answer to (JSON-RPC 2.0 §5).
         assert_eq!(message["error"]["code"], -32600, "{message}");
@@ -219,11 +219,11 @@ fn standard_output_carries_messages_only_however_much_is_logged() {
     let mut server = Server::start(&home, &[], &[("VALETKEY_LOG", "trace")]);
     server.initialize("2025-11-25", &json!({}), "canary-client");
     server.send_line("garbage");
-    server.request(1, "tools/list", json!({}));
+    server.request(1, "tools/list", &json!({}));
     server.request(
         2,
         "tools/call",
-        json!({ "name": "canary_tool", "arguments": { "a": "canary-argument" } }),
+        &json!({ "name": "canary_tool", "arguments": { "a": "canary-argument" } }),
     );
     let (raw, log) = server.finish();
     assert!(!raw.is_empty());
@@ -260,10 +260,10 @@ fn the_end_of_the_input_and_each_signal_end_the_process_well() {
         for opened in [false, true] {
             let home = Home::new();
             let mut server = Server::start(&home, &[], &[]);
-            server.request(1, DISCOVER, modern(json!({}), &json!({}), "test"));
+            server.request(1, DISCOVER, &modern(json!({}), &json!({}), "test"));
             if opened {
                 server.initialize("2025-11-25", &json!({}), "test");
-                server.request(2, "ping", json!({}));
+                server.request(2, "ping", &json!({}));
             }
             match signal {
                 // Standard input stays open: hosts signal first.
@@ -277,7 +277,7 @@ fn the_end_of_the_input_and_each_signal_end_the_process_well() {
     }
 }
 
-pub fn kill(signal: &str, process: u32) {
+pub(crate) fn kill(signal: &str, process: u32) {
     let status = std::process::Command::new("kill")
         .args([format!("-{signal}"), process.to_string()])
         .status()
