@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Parser;
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, setrlimit, umask};
+use valetkey::cli::output::exit_of;
 use valetkey::cli::{self, Cli};
 use valetkey::{config, telemetry};
 
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
     ended.unwrap_or_else(|error| {
         // Without standard error there is nobody to tell.
         writeln!(std::io::stderr(), "valetkey: {error:#}").ok();
-        ExitCode::FAILURE
+        exit_of(&error).into()
     })
 }
 

@@ -20,7 +20,7 @@ pub mod output;
 pub mod sanitize;
 mod schema;
 mod send;
-pub mod slack;
+mod slack;
 pub mod tool;
 mod wait;
 pub mod when;
@@ -30,11 +30,7 @@ mod fake;
 
 /// Every built-in tool, in the order of the list: by toolkit, then as in its table.
 pub fn all() -> Vec<tool::Tool> {
-<<<<<<< HEAD
-    [gmail::tools(), github::tools()].concat()
-=======
-    [slack::tools()].concat()
->>>>>>> ae7503a (Slack: read a channel, send a message)
+    [gmail::tools(), slack::tools(), github::tools()].concat()
 }
 
 #[cfg(test)]

@@ -5,7 +5,14 @@
 //! in [`run`].
 
 pub mod app;
+pub mod call;
+pub mod connect;
+pub mod connections;
+pub mod disconnect;
+pub mod link;
+pub mod output;
 pub mod stdio;
+pub mod tools;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,7 +23,7 @@ use crate::cli::app::App;
 
 /// MCP server whose Gmail, Slack and GitHub tools act with each user's own OAuth grant.
 #[derive(Debug, Parser)]
-#[command(name = "valetkey", version, max_term_width = 100)]
+#[command(name = "valetkey", version, max_term_width = 100, after_help = output::EXIT_CODES)]
 pub struct Cli {
     /// The configuration file.
     ///
@@ -33,9 +40,18 @@ pub struct Cli {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
+#[expect(
+    missing_docs,
+    reason = "a command's help is the doc comment of its Args, and one here would hide it"
+)]
 pub enum Command {
     /// Serve one MCP client over standard input and output.
     Stdio,
+    Connect(connect::Args),
+    Connections(connections::Args),
+    Disconnect(disconnect::Args),
+    Tools(tools::Args),
+    Call(call::Args),
 }
 
 /// Runs a command. The exit code is 0 when it did what it was asked to.
@@ -43,5 +59,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let app = App::start(cli.config.as_deref())?;
     match cli.command {
         Command::Stdio => stdio::run(app).await,
+        Command::Connect(args) => connect::run(app, args).await,
+        Command::Connections(args) => connections::run(app, args).await,
+        Command::Disconnect(args) => disconnect::run(app, args).await,
+        Command::Tools(args) => tools::run(app, args).await,
+        Command::Call(args) => call::run(app, args).await,
     }
 }

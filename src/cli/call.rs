@@ -1,0 +1,149 @@
+//! `valetkey call`: runs one tool as the local user, as an MCP client would.
+
+use std::io::Read;
+use std::process::ExitCode;
+
+use serde_json::{Map, Value, json};
+use valetkey_toolkits::tool::Tool;
+
+use crate::call::{Call, Calls, Outcome};
+use crate::caller::Caller;
+use crate::cli::app::App;
+use crate::cli::link;
+use crate::cli::output::{Exit, Usage, progress, result, visible};
+
+/// How often one call may ask for consent: to connect, and once for permissions that were not
+/// granted. Who grants less again does not want to.
+const LINKS: usize = 2;
+
+/// Call one tool and print its result.
+///
+/// If it needs an account that is not connected, a link is printed to standard error, and the call
+/// goes on when you have followed it.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The tool. `valetkey tools` lists them.
+    tool: String,
+
+    /// Its arguments: a JSON object, or `-` to read it from standard input.
+    #[arg(default_value = "{}", value_name = "JSON")]
+    arguments: String,
+
+    /// Print the structured result, or the error, as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
+    let tool = find(&app.tools, &args.tool)?;
+    let arguments = parse(&args.arguments)?;
+    let caller = Caller::local();
+    let call = Call {
+        caller: &caller,
+        tool,
+        arguments: &arguments,
+        client_name: Some("valetkey call"),
+    };
+    let (outcome, followed) = complete(&app.calls(), call).await?;
+    let exit = match outcome {
+        Ok(outcome) => print(args.json, outcome)?,
+        Err(exit) => exit,
+    };
+    if followed {
+        link::farewell(&app.broker).await;
+    }
+    Ok(exit.into())
+}
+
+/// Runs the call, and again after each link that was followed; whether one was comes along.
+async fn complete(calls: &Calls, call: Call<'_>) -> anyhow::Result<(Result<Outcome, Exit>, bool)> {
+    let mut links = 0;
+    loop {
+        match calls.run(call).await {
+            Outcome::Consent(consent) if links < LINKS => {
+                if let Err(exit) = link::follow(&calls.broker, call.caller, &consent).await? {
+                    return Ok((Err(exit), links > 0));
+                }
+                links += 1;
+            }
+            outcome => return Ok((Ok(outcome), links > 0)),
+        }
+    }
+}
+
+fn print(json: bool, outcome: Outcome) -> anyhow::Result<Exit> {
+    match outcome {
+        Outcome::Finished(output) => {
+            let value = match output.structured {
+                Some(structured) => Value::Object(structured),
+                None => json!({ "text": output.text }),
+            };
+            result(json, &value, &visible(&output.text))?;
+            Ok(Exit::Done)
+        }
+        Outcome::Failed(error) => {
+            progress(&visible(&error.to_string()));
+            if json {
+                result(json, &json!({ "error": error }), "")?;
+            }
+            Ok(Exit::Failed)
+        }
+        Outcome::Consent(consent) => {
+            progress(&format!(
+                "The permissions that were granted are not enough. To grant the rest, open {}",
+                consent.link
+            ));
+            Ok(Exit::NeedsConnect)
+        }
+        Outcome::Denied(denied) => Err(denied.into()),
+        Outcome::Broken(error) => Err(error.into()),
+    }
+}
+
+fn find<'a>(tools: &'a [Tool], name: &str) -> Result<&'a Tool, Usage> {
+    tools.iter().find(|tool| tool.name == name).ok_or_else(|| {
+        Usage(format!(
+            "No enabled tool is called `{}`. `valetkey tools` lists them.",
+            visible(name)
+        ))
+    })
+}
+
+/// The arguments, from the command line or from standard input, where other users of this computer
+/// cannot read them.
+fn parse(arguments: &str) -> anyhow::Result<Map<String, Value>> {
+    let mut text = arguments.to_owned();
+    if arguments == "-" {
+        text.clear();
+        std::io::stdin().read_to_string(&mut text)?;
+    }
+    serde_json::from_str(&text).map_err(|error| {
+        Usage(format!(
+            "The arguments are not a JSON object ({error}). Example: valetkey call \
+             gmail_search_messages '{{\"query\": \"is:unread\"}}'"
+        ))
+        .into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_a_json_object_and_nothing_else() {
+        assert_eq!(parse(r#"{"limit": 3}"#).unwrap()["limit"], 3);
+        assert!(parse("{}").unwrap().is_empty());
+        for wrong in ["", "[]", "3", "{'limit': 3}", "{} {}"] {
+            let error = parse(wrong).unwrap_err();
+            assert!(error.is::<Usage>(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_tool_is_a_usage_error_that_says_where_to_look() {
+        let error = find(&[], "gmail_serch").unwrap_err();
+        assert!(error.to_string().contains("valetkey tools"));
+    }
+}

@@ -1,0 +1,108 @@
+//! `valetkey connections`: what is connected.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use crate::broker::ConnectionView;
+use crate::caller::Caller;
+use crate::cli::app::App;
+use crate::cli::output::{BAD, BOLD, DIM, Exit, GOOD, result, styled, visible};
+use crate::store::records::ConnectionState;
+
+/// List the accounts that are connected, and whether they work.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Print the list as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A connection as programs read it.
+#[derive(Debug, Serialize)]
+pub(super) struct Row {
+    id: String,
+    provider: String,
+    provider_id: String,
+    account: String,
+    state: &'static str,
+    reason: Option<String>,
+    scopes: Vec<String>,
+    connected_at: Timestamp,
+    access_token_expires_at: Option<Timestamp>,
+    refreshable: bool,
+}
+
+impl Row {
+    pub(super) fn new(view: &ConnectionView) -> Self {
+        let (state, reason) = match &view.state {
+            ConnectionState::Connected => ("connected", None),
+            ConnectionState::NeedsReconnect { reason } => ("needs_reconnect", Some(reason.clone())),
+        };
+        Self {
+            id: view.id.to_string(),
+            provider: view.provider.clone(),
+            provider_id: view.provider_id.clone(),
+            account: visible(&view.account),
+            state,
+            reason,
+            scopes: view.scopes.iter().cloned().collect(),
+            connected_at: view.connected_at,
+            access_token_expires_at: view.expires_at,
+            refreshable: view.refreshable,
+        }
+    }
+}
+
+/// Runs the command.
+pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
+    let views = app.broker.connections(&Caller::local()).await?;
+    let rows: Vec<Row> = views.iter().map(Row::new).collect();
+    let text = if rows.is_empty() {
+        "Nothing is connected. `valetkey connect <provider>` connects an account.".to_owned()
+    } else {
+        let texts: Vec<String> = rows
+            .iter()
+            .map(|row| text(row, &TimeZone::system()))
+            .collect();
+        texts.join("\n")
+    };
+    result(args.json, &rows, &text)?;
+    Ok(Exit::Done.into())
+}
+
+fn text(row: &Row, zone: &TimeZone) -> String {
+    let state = match &row.reason {
+        None => styled(GOOD, "works"),
+        Some(_) => styled(BAD, "has to be connected again"),
+    };
+    let mut text = format!(
+        "{} {}  {state}\n",
+        styled(BOLD, &row.provider),
+        styled(BOLD, &row.account)
+    );
+    if let Some(reason) = &row.reason {
+        writeln!(
+            text,
+            "  {reason} Run: valetkey connect {} --account '{}'",
+            row.provider_id, row.account
+        )
+        .expect("a string takes everything");
+    }
+    let since = row
+        .connected_at
+        .to_zoned_datetime(zone.clone())
+        .strftime("%Y-%m-%d %H:%M");
+    let facts = format!(
+        "id {}, entry {}, connected {since}",
+        row.id, row.provider_id
+    );
+    let scopes = format!("may use {}", visible(&row.scopes.join(" ")));
+    for line in [facts, scopes] {
+        writeln!(text, "  {}", styled(DIM, &line)).expect("a string takes everything");
+    }
+    text
+}
