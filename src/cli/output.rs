@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use crate::broker::{BrokerError, Denied};
+use crate::config::error::ConfigError;
 
 /// The exit codes, as the help lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,7 @@ pub struct Usage(pub String);
 /// The exit code of a command that ended with an error.
 pub fn exit_of(error: &anyhow::Error) -> Exit {
     let usage = error.is::<Usage>()
+        || error.is::<ConfigError>()
         || matches!(
             error.downcast_ref::<BrokerError>(),
             Some(BrokerError::NotConfigured(_) | BrokerError::Unusable(_))

@@ -7,5 +7,6 @@
 )]
 
 mod frames;
+mod consent;
 mod house;
 mod stdio;

@@ -29,7 +29,7 @@ mod tests;
 use crate::tool::{Annotations, Declaration, Tool};
 
 /// The tools of this toolkit, in the order of the list.
-pub fn tools() -> Vec<Tool> {
+pub(crate) fn tools() -> Vec<Tool> {
     vec![
         Tool::new(
             Declaration {

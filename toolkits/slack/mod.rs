@@ -29,7 +29,7 @@ use crate::tool::{Annotations, Declaration, Tool};
 /// need is asked for when such a call is made, as Slack's `missing_scope` says: `groups:*` for
 /// private channels, `im:*` and `mpim:*` for direct messages, and `users:read` to send to a person
 /// or mention one. Nobody grants access to their direct messages to read `#general`.
-pub fn tools() -> Vec<Tool> {
+pub(crate) fn tools() -> Vec<Tool> {
     vec![
         Tool::new::<read_channel::Args, read_channel::ReadChannel, _, _>(
             Declaration {
