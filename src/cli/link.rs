@@ -1,5 +1,6 @@
 //! Shows a link to the person at the terminal and waits for what comes of it.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -67,11 +68,10 @@ fn invitation(consent: &Consent) -> String {
         }
         ConsentReason::MissingScopes => format!("{provider} has to allow more."),
     };
-    let allows: String = consent
-        .scopes_in_words
-        .iter()
-        .map(|words| format!("  - {}\n", visible(words)))
-        .collect();
+    let mut allows = String::new();
+    for words in &consent.scopes_in_words {
+        writeln!(allows, "  - {}", visible(words)).expect("a string takes everything");
+    }
     let account = match &consent.account {
         Some(account) => format!("Sign in as {}.\n", visible(account)),
         None => String::new(),
