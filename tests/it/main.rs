@@ -6,7 +6,7 @@
     reason = "a test that cannot go on has failed, wherever it stands"
 )]
 
-mod frames;
 mod consent;
+mod frames;
 mod house;
 mod stdio;
