@@ -7,6 +7,8 @@
 )]
 
 mod consent;
+mod decision;
 mod frames;
 mod house;
 mod stdio;
+mod world;

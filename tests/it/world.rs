@@ -1,0 +1,174 @@
+//! What a test works with: a sandbox provider, a home of its own, and Valetkey on top of them.
+
+use std::ffi::OsString;
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use tempfile::TempDir;
+use valetkey::broker::{Access, Broker, Consent, Granted, Requirement, Settings};
+use valetkey::caller::Caller;
+use valetkey::clock::Clock;
+use valetkey::config::Config;
+use valetkey::consent;
+use valetkey::demo::sandbox::{Sandbox, SandboxSettings};
+use valetkey::http::Http;
+
+/// A scope of the sandbox's Google that `gmail_search` needs.
+pub const READ: &str = "https://www.googleapis.com/auth/gmail.readonly";
+/// A scope of the sandbox's Google that `gmail_send_email` needs.
+pub const SEND: &str = "https://www.googleapis.com/auth/gmail.send";
+
+/// A sandbox and a home directory. Brokers and servers made from it share both, as processes do.
+pub struct World {
+    pub sandbox: Sandbox,
+    pub clock: Clock,
+    pub port: u16,
+    pub config: PathBuf,
+    home: TempDir,
+}
+
+impl World {
+    /// With the sandbox's usual tokens, and a clock that stands still.
+    pub async fn new() -> Self {
+        Self::with(SandboxSettings::default(), "").await
+    }
+
+    /// With other tokens, or more lines in the configuration.
+    pub async fn with(settings: SandboxSettings, more: &str) -> Self {
+        let clock = Clock::standing_at("2026-11-23T12:00:00Z".parse().unwrap());
+        let settings = SandboxSettings {
+            clock: clock.clone(),
+            ..settings
+        };
+        Self::at(clock, settings, more).await
+    }
+
+    /// In the time of the system, for servers in processes of their own.
+    pub async fn in_real_time(settings: SandboxSettings, more: &str) -> Self {
+        Self::at(Clock::system(), settings, more).await
+    }
+
+    async fn at(clock: Clock, settings: SandboxSettings, more: &str) -> Self {
+        let sandbox = Sandbox::start(settings).await.unwrap();
+        let home = TempDir::new().unwrap();
+        let port = free_port();
+        let rest = format!(
+            "server:\n  public_url: http://localhost:{port}\n  callback_port: {port}\n{more}"
+        );
+        let config = sandbox.write_config(home.path(), &rest).unwrap();
+        Self {
+            sandbox,
+            clock,
+            port,
+            config,
+            home,
+        }
+    }
+
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The configuration as a process with this home would load it.
+    pub fn load(&self) -> Config {
+        let home = OsString::from(self.home());
+        Config::load_with(Some(&self.config), &|name| (name == "HOME").then(|| home.clone()))
+            .unwrap()
+    }
+
+    /// A broker with its browser's side, as one process has them. Ends with the value.
+    pub fn process(&self) -> Process {
+        let (broker, listeners) = Broker::new(Settings {
+            config: Arc::new(self.load()),
+            http: Http::new(),
+            clock: self.clock.clone(),
+        });
+        let browser = tokio::spawn(consent::listener::serve(broker.clone(), listeners));
+        Process { broker, browser }
+    }
+
+    /// Whether anybody listens on the callback port.
+    pub fn listens(&self) -> bool {
+        TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+    }
+
+    /// The text of every file under the home directory, for the search of secrets.
+    pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        fn walk(folder: &Path, into: &mut Vec<(PathBuf, Vec<u8>)>) {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    walk(&path, into);
+                } else {
+                    into.push((path.clone(), fs::read(&path).unwrap_or_default()));
+                }
+            }
+        }
+        let mut files = Vec::new();
+        walk(self.home(), &mut files);
+        files
+    }
+}
+
+/// One process's worth of Valetkey, in this process.
+pub struct Process {
+    pub broker: Broker,
+    browser: tokio::task::JoinHandle<()>,
+}
+
+impl Process {
+    /// What the local user's call of a Google tool with these scopes gets.
+    pub async fn access(&self, scopes: &[&str]) -> Access {
+        let requirement = google(scopes);
+        self.broker.access(&Caller::local(), &requirement).await.unwrap()
+    }
+
+    /// The same where a link is expected.
+    pub async fn consent(&self, scopes: &[&str]) -> Consent {
+        match self.access(scopes).await {
+            Access::Consent(consent) => consent,
+            other => panic!("expected a link, got {other:?}"),
+        }
+    }
+
+    /// The same where a token is expected.
+    pub async fn granted(&self, scopes: &[&str]) -> Granted {
+        match self.access(scopes).await {
+            Access::Granted(granted) => granted,
+            other => panic!("expected a token, got {other:?}"),
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.browser.abort();
+    }
+}
+
+/// What a Google tool with these scopes requires.
+pub fn google(scopes: &[&str]) -> Requirement {
+    Requirement {
+        toolkit: "gmail".to_owned(),
+        provider: "google".to_owned(),
+        account: None,
+        scopes: scopes.iter().map(|scope| vec![(*scope).to_owned()]).collect(),
+        read_only: true,
+        client_name: Some("test".to_owned()),
+    }
+}
+
+/// A port for a callback, outside of the range that the kernel gives to outgoing connections.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let offset = u16::try_from(std::process::id() % 97).unwrap() * 100;
+    loop {
+        let port = 20_000 + offset + NEXT.fetch_add(1, Ordering::SeqCst) % 2_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
