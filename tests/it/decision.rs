@@ -521,7 +521,10 @@ async fn a_link_outlives_its_process() {
     drop(process);
 
     let process = world.process();
-    // The first one's tasks let go of the vault in their own time; a killed process needs none.
+    // The first one's tasks let go in their own time; a killed process needs none.
+    while world.listens() {
+        tokio::task::yield_now().await;
+    }
     while !world.listens() {
         process.broker.resume().await;
         tokio::task::yield_now().await;
