@@ -118,26 +118,31 @@ fn media_type(argument: &str, text: &str) -> Result<String, ToolError> {
 
 /// Decodes base64 of either alphabet (RFC 4648 §4 and §5), with or without padding and line breaks.
 fn decode(argument: &str, text: &str) -> Result<Vec<u8>, ToolError> {
-    let plain: Vec<u8> = text
-        .bytes()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .map(|byte| match byte {
-            b'-' => b'+',
-            b'_' => b'/',
-            other => other,
-        })
-        .collect();
-    let bytes = BASE64.decode(plain).map_err(|_| {
-        ToolError::invalid_arguments(format!(
-            "`{argument}` is not base64: give the bytes alone, without a prefix such as data:."
-        ))
-    })?;
+    let bytes = BASE64
+        .decode(text)
+        .or_else(|_| BASE64.decode(standard_alphabet(text)))
+        .map_err(|_| {
+            ToolError::invalid_arguments(format!(
+                "`{argument}` is not base64: give the bytes alone, without a prefix such as data:."
+            ))
+        })?;
     if bytes.is_empty() {
         return Err(ToolError::invalid_arguments(format!(
             "`{argument}` is empty."
         )));
     }
     Ok(bytes)
+}
+
+fn standard_alphabet(text: &str) -> Vec<u8> {
+    text.bytes()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .map(|byte| match byte {
+            b'-' => b'+',
+            b'_' => b'/',
+            other => other,
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Gmail's search terms, composed so that no value can add an operator.
 //!
 //! The language is the one of the search box (<https://support.google.com/mail/answer/7190>).
-//! It has no escape inside quotation marks, so a value is quoted after its own marks are removed.
+//! It has no escape inside quotation marks, so a value that is more than a word is quoted after its
+//! own marks are removed.
 
 use jiff::Timestamp;
 
@@ -139,8 +140,8 @@ fn any_of(operator: &str, values: &[String]) -> Result<Option<String>, ToolError
     })
 }
 
-/// The value in quotation marks. Everything that could end the quotation is removed: marks of any
-/// style, since search boxes fold the typographic ones, and control characters.
+/// The value as one term. Everything that could end a quotation is removed: marks of any style,
+/// since search boxes fold the typographic ones, and control characters.
 fn quote(argument: &str, value: &str) -> Result<String, ToolError> {
     let inner = value
         .split(|c: char| c.is_whitespace() || c.is_control() || "\"\\“”„‟〝〞〟＂«»".contains(c))
@@ -152,7 +153,16 @@ fn quote(argument: &str, value: &str) -> Result<String, ToolError> {
             "`{argument}` has an empty value."
         )));
     }
-    Ok(format!("\"{inner}\""))
+    let is_plain = inner.starts_with(char::is_alphanumeric)
+        && inner
+            .chars()
+            .all(|c| c.is_alphanumeric() || "@.-_+".contains(c))
+        && !["OR", "AND", "AROUND"].contains(&inner.as_str());
+    Ok(if is_plain {
+        inner
+    } else {
+        format!("\"{inner}\"")
+    })
 }
 
 #[cfg(test)]
@@ -207,8 +217,7 @@ mod tests {
                     subject: Some("Lunch"),
                     ..Terms::default()
                 },
-                "from:\"Ada Lovelace\" {to:\"ada@x.example\" to:\"bob@x.example\"} \
-                 subject:\"Lunch\" -in:drafts",
+                "from:\"Ada Lovelace\" {to:ada@x.example to:bob@x.example} subject:Lunch -in:drafts",
             ),
             (
                 Terms {
@@ -243,6 +252,9 @@ mod tests {
                 "subject:\"x OR in:anywhere\" -in:drafts",
             ),
             ("x” is:starred “", "subject:\"x is:starred\" -in:drafts"),
+            ("OR", "subject:\"OR\" -in:drafts"),
+            ("-secret", "subject:\"-secret\" -in:drafts"),
+            ("a:b", "subject:\"a:b\" -in:drafts"),
             ("a\r\nlabel:secret", "subject:\"a label:secret\" -in:drafts"),
             (
                 "(a) {b} -in:inbox",

@@ -194,6 +194,9 @@ async fn resolve(
     }
 
     let wanted = args.label.as_deref().map(str::trim);
+    if wanted == Some("") {
+        return Err(ToolError::invalid_arguments("`label` is empty."));
+    }
     let query = args.query.as_deref().unwrap_or_default();
     let system_label = wanted.and_then(labels::system_id);
     let drafts =

@@ -1,13 +1,16 @@
 //! `gmail_send_email`.
 
+use std::sync::atomic::Ordering;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use mail_parser::{HeaderName, Message, MessageParser, MimeHeaders, PartType};
 use serde_json::{Value, json};
 
 use super::fake::Gmail;
+use crate::api::Api;
 use crate::error::ErrorCode;
-use crate::fake::Seen;
+use crate::fake::{Seen, raw as raw_server, settings};
 
 fn accepted(_: &Seen) -> (u16, Value) {
     (
@@ -408,4 +411,19 @@ async fn a_send_whose_outcome_is_unknown_is_not_repeated() {
         assert_eq!(error.code, ErrorCode::OutcomeUnknown);
         assert_eq!(fake.seen().len(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_after_a_send_is_an_unknown_outcome_too() {
+    let (url, requests) = raw_server(Vec::new()).await;
+    let tools = super::super::tools();
+    let error = tools[1]
+        .run(
+            Api::new(settings(&url)),
+            json!({ "to": "bob@x.example", "subject": "s", "body": "b" }),
+        )
+        .await
+        .unwrap_err();
+    assert_eq!(error.code, ErrorCode::OutcomeUnknown);
+    assert_eq!(requests.load(Ordering::SeqCst), 1);
 }
