@@ -18,7 +18,7 @@ pub(super) struct Failure {
     /// Slack's own word for it; empty when Slack did not say one.
     pub(super) slack_code: String,
     /// What to tell the model.
-    pub(super) error: ToolError,
+    pub(super) error: Box<ToolError>,
     /// The scopes that the token has, as `missing_scope` tells them.
     provided: Vec<String>,
 }
@@ -27,7 +27,7 @@ impl Failure {
     fn new(error: ToolError) -> Self {
         Self {
             slack_code: String::new(),
-            error,
+            error: Box::new(error),
             provided: Vec::new(),
         }
     }
@@ -81,7 +81,7 @@ impl Failure {
 
 impl From<Failure> for ToolError {
     fn from(failure: Failure) -> Self {
-        failure.error
+        *failure.error
     }
 }
 
@@ -229,7 +229,7 @@ fn refusal(api: &Api, answer: Envelope, response: &Response, effect: Effect) -> 
     };
     Failure {
         slack_code,
-        error,
+        error: Box::new(error),
         provided,
     }
 }

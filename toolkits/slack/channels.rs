@@ -1,5 +1,6 @@
 //! Conversations: which one a name means, and what one with an id is.
 
+use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
 use schemars::JsonSchema;
@@ -215,10 +216,12 @@ impl Search<'_> {
         }
         let mut message = format!("No channel #{name} is visible to the acting account.");
         if !self.similar.is_empty() {
-            message += &format!(" Similar names: {}.", self.similar.join(", "));
+            let names = self.similar.join(", ");
+            write!(message, " Similar names: {names}.").expect("a string takes every write");
         }
         if !self.complete {
-            message += &format!(" Only the first {LISTED} channels were looked at.");
+            write!(message, " Only the first {LISTED} channels were looked at.")
+                .expect("a string takes every write");
         }
         if !self.private_too {
             message += " Private channels could not be looked at.";

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use pulldown_cmark::{Event, Options, Parser, Tag};
+use pulldown_cmark::{Event, Parser, Tag};
 
 use super::people::{Everyone, Fit, Person, list};
 use super::target::is_person_id;
@@ -44,7 +44,7 @@ pub(super) fn disarm(text: &str, keep_people: bool) -> Disarmed {
             Some('!') => out.crowds += 1,
             Some('@') => match person(after).filter(|_| keep_people) {
                 Some((id, end)) => {
-                    out.text.push_str(&format!("<@{id}>"));
+                    out.text.extend(["<@", id, ">"]);
                     rest = &after[end..];
                     continue;
                 }
@@ -119,7 +119,7 @@ pub(super) fn resolve(text: &str, everyone: &Everyone) -> Resolved {
         match fit.into_iter().find(|(_, fit)| *fit != Fit::Nobody) {
             Some((end, Fit::One(person))) => {
                 out.text.push_str(&text[done..at]);
-                out.text.push_str(&format!("<@{}>", person.id));
+                out.text.extend(["<@", &person.id, ">"]);
                 done = at + 1 + end;
                 if !out.people.contains(person) {
                     out.people.push(person.clone());
@@ -151,7 +151,7 @@ impl Resolved {
 /// Where an `@` begins a name: not within a word or an address, not in code, not in a link.
 fn places(text: &str) -> Vec<usize> {
     let mut untouched: Vec<Range<usize>> = Vec::new();
-    for (event, range) in Parser::new_ext(text, Options::all()).into_offset_iter() {
+    for (event, range) in Parser::new(text).into_offset_iter() {
         let opaque = matches!(
             event,
             Event::Code(_) | Event::Start(Tag::CodeBlock(_) | Tag::Link { .. } | Tag::Image { .. })
@@ -326,7 +326,7 @@ mod tests {
     fn what_is_no_name_is_left_alone_silently() {
         for text in [
             "grace@example.org",
-            "`@grace` and ```\n@grace\n```",
+            "`@grace` and\n```\n@grace\n```",
             "    @grace in an indented block",
             "[@grace](https://x.example) <https://x.example/@grace> https://x.example/@grace",
             "<@U0000000003>",

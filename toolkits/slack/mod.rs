@@ -1,7 +1,7 @@
 //! The Slack toolkit: tools that act as the person whose user token the connection holds.
 //!
 //! In reading order: this table, then `read_channel` and `send_message`; `target` (how a
-//! conversation is named), `channels` and `people` (names to ids and back), `messages`, `mrkdwn`
+//! conversation is named), `channels` and `people` (names to ids and back), `history`, `messages`, `mrkdwn`
 //! and `blocks` (messages as text), `mentions` (text as a message); `call`, `errors`, `wire` and `ts` (the way
 //! to Slack's methods).
 
@@ -9,6 +9,7 @@ mod blocks;
 mod call;
 mod channels;
 mod errors;
+mod history;
 mod mentions;
 mod messages;
 mod mrkdwn;
@@ -57,48 +58,4 @@ pub(crate) fn tools() -> Vec<Tool> {
 }
 
 #[cfg(test)]
-mod fake;
-
-#[cfg(test)]
-mod tests {
-    use super::tools;
-    use crate::tool::Annotations;
-
-    #[test]
-    fn the_table_says_what_each_tool_may_do_and_the_least_it_needs() {
-        let tools = tools();
-        let said: Vec<_> = tools
-            .iter()
-            .map(|tool| (tool.name, tool.annotations, tool.scopes.concat().join(" ")))
-            .collect();
-        assert_eq!(
-            said,
-            [
-                (
-                    "slack_read_channel",
-                    Annotations::READ,
-                    "channels:history channels:read users:read".to_owned()
-                ),
-                (
-                    "slack_send_message",
-                    Annotations::SEND,
-                    "chat:write channels:read".to_owned()
-                ),
-            ]
-        );
-    }
-
-    #[test]
-    fn every_argument_is_described_and_no_other_is_taken() {
-        for tool in tools() {
-            assert!(tool.description.len() > 60, "{}", tool.name);
-            assert_eq!(tool.input_schema["additionalProperties"], false);
-            for (name, schema) in tool.input_schema["properties"].as_object().unwrap() {
-                assert!(schema["description"].is_string(), "{}: {name}", tool.name);
-            }
-            let unknown =
-                serde_json::json!({"channel": "C1", "to": "C1", "text": "x", "token": "x"});
-            assert!(tool.check(unknown).is_err(), "{}", tool.name);
-        }
-    }
-}
+mod tests;

@@ -1,22 +1,19 @@
 //! `slack_read_channel`: the messages of a conversation in a window of time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
-use super::call::{Failure, call};
 use super::channels::{self, Channel};
+use super::history::{self, Span};
 use super::messages::{self, Message, Style};
 use super::people::{Everyone, Names};
 use super::target::Target;
 use super::ts::Ts;
-use super::wire::{self, next_cursor};
-use crate::api::{Api, Effect};
+use super::wire;
+use crate::api::Api;
 use crate::cursor;
 use crate::error::ToolError;
 use crate::output::{Page, Render};
@@ -24,14 +21,6 @@ use crate::when;
 
 /// How many messages one page has, at most.
 const MOST: usize = 200;
-
-/// How often the history is asked for one page: Slack may answer with fewer messages than asked,
-/// and the messages of people who joined or left are not shown.
-const REQUESTS: usize = 5;
-
-/// How many threads one page asks for their newest reply, and how many at a time.
-const THREADS: usize = 20;
-const THREADS_AT_ONCE: usize = 4;
 
 /// The texts of a page together have at most this many characters, less what each message needs
 /// besides, so that the text block holds all of them.
@@ -44,7 +33,8 @@ const AROUND_A_TEXT: usize = 70;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// #name, @person (their direct message), an id (C…, G…, D… or U…) or a link copied from Slack.
+    /// A channel as #name, a person as @name (their direct message), an id (C…, G…, D… or U…), or a
+    /// link copied from Slack.
     channel: String,
     /// Start of the window: a span back from now (3h, 1d, 2w), a date or an RFC 3339 time.
     #[serde(default = "one_day")]
@@ -139,6 +129,9 @@ struct Position {
     channel: Channel,
     since: Ts,
     until: Ts,
+    /// No `until` was given: `until` is the time of the first page, by this server's clock. Slack's
+    /// may be ahead, and a message just sent must not be missed.
+    open: bool,
     /// Slack's own cursor.
     next: Option<String>,
 }
@@ -160,13 +153,24 @@ pub(super) async fn run(api: Api, args: Args) -> Result<ReadChannel, ToolError> 
     // An id says nothing about its conversation. What it is called is good to know but not needed.
     let unknown = position.channel.name.is_none() && args.cursor.is_none() && person.is_none();
     let describe = async {
-        match unknown {
-            true => channels::describe(&api, &position.channel.id).await.ok(),
-            false => None,
+        if !unknown {
+            return None;
         }
+        channels::describe(&api, &position.channel.id).await.ok()
     };
-    let (described, fetched) =
-        tokio::join!(describe, fetch(&api, &position, limit, args.include_joins));
+    let span = Span {
+        since: position.since,
+        until: (!position.open).then_some(position.until),
+    };
+    let fetch = history::fetch(
+        &api,
+        &position.channel.id,
+        span,
+        position.next.clone(),
+        limit,
+        args.include_joins,
+    );
+    let (described, fetched) = tokio::join!(describe, fetch);
     if let Some((channel, other)) = described {
         position.channel = Channel {
             id: position.channel.id,
@@ -179,21 +183,13 @@ pub(super) async fn run(api: Api, args: Args) -> Result<ReadChannel, ToolError> 
 
     let latest = match args.include_thread_replies {
         ThreadReplies::Latest => {
-            latest_replies(&api, &position.channel.id, &fetched.messages, &mut warnings).await
+            history::latest_replies(&api, &position.channel.id, &fetched.messages, &mut warnings)
+                .await
         }
         ThreadReplies::None | ThreadReplies::Counts => HashMap::new(),
     };
-    let mut wanted: Vec<String> = person.iter().cloned().collect();
-    wanted.extend(
-        fetched
-            .messages
-            .iter()
-            .chain(latest.values())
-            .flat_map(messages::people),
-    );
-    let mut seen = std::collections::HashSet::new();
-    wanted.retain(|id| seen.insert(id.clone()));
-    let names = Names::look_up(&api, wanted).await;
+    let shown = fetched.messages.iter().chain(latest.values());
+    let names = Names::look_up(&api, people(person.as_ref(), shown)).await;
     warnings.extend(names.warning);
     if let Some(person) = person {
         position.channel.name = names.by_id.get(&person).cloned();
@@ -246,6 +242,18 @@ pub(super) async fn run(api: Api, args: Args) -> Result<ReadChannel, ToolError> 
     })
 }
 
+/// Everybody whose name the page shows, each once.
+fn people<'m>(
+    person: Option<&String>,
+    shown: impl Iterator<Item = &'m wire::Message>,
+) -> Vec<String> {
+    let mut people: Vec<String> = person.cloned().into_iter().collect();
+    people.extend(shown.flat_map(messages::people));
+    let mut seen = HashSet::new();
+    people.retain(|id| seen.insert(id.clone()));
+    people
+}
+
 /// The first page of a window, and the person whose direct message it is.
 async fn begin(api: &Api, args: &Args) -> Result<(Position, Option<String>), ToolError> {
     let (now, zone) = (api.now(), api.zone());
@@ -277,6 +285,7 @@ async fn begin(api: &Api, args: &Args) -> Result<(Position, Option<String>), Too
         channel,
         since: Ts::of(since),
         until: Ts::of(until),
+        open: args.until.is_none(),
         next: None,
     };
     Ok((position, person))
@@ -290,150 +299,6 @@ fn resume(cursor: &str, args: &Args) -> Result<Position, ToolError> {
         ));
     }
     Ok(position)
-}
-
-/// What the history gave, newest first.
-struct Fetched {
-    messages: Vec<wire::Message>,
-    /// Slack's cursor to older messages of the window.
-    next: Option<String>,
-    warning: Option<String>,
-}
-
-/// Asks for the history until the page is full or the window is read.
-///
-/// Slack pages from the newest message back, and a page with fewer messages than asked is not the
-/// last (<https://docs.slack.dev/reference/methods/conversations.history>). The window is checked
-/// here too, for servers that do not.
-async fn fetch(
-    api: &Api,
-    position: &Position,
-    limit: usize,
-    include_joins: bool,
-) -> Result<Fetched, Failure> {
-    let mut fetched = Fetched {
-        messages: Vec::new(),
-        next: position.next.clone(),
-        warning: None,
-    };
-    for request in 0..REQUESTS {
-        let mut fields = vec![
-            ("channel", position.channel.id.clone()),
-            ("limit", (limit - fetched.messages.len()).to_string()),
-            ("oldest", position.since.to_string()),
-            ("latest", position.until.to_string()),
-            ("inclusive", "true".to_owned()),
-        ];
-        fields.extend(fetched.next.clone().map(|next| ("cursor", next)));
-        let page: wire::History =
-            match call(api, Effect::Read, "conversations.history", &fields).await {
-                Ok(page) => page,
-                Err(failure) if request == 0 => return Err(failure),
-                Err(failure) => {
-                    fetched.warning = Some(format!(
-                        "Fewer messages than asked: {} Go on with the cursor.",
-                        failure.error.message
-                    ));
-                    return Ok(fetched);
-                }
-            };
-        fetched.next = next_cursor(page.response_metadata);
-        if page.has_more && fetched.next.is_none() {
-            fetched.warning = Some(
-                "There are older messages, but Slack gave no cursor to them; call again with an \
-                 earlier `until`."
-                    .to_owned(),
-            );
-        }
-        for message in page.messages {
-            if message.ts < position.since {
-                fetched.next = None;
-            } else if message.ts <= position.until && (include_joins || !is_join(&message)) {
-                fetched.messages.push(message);
-            }
-        }
-        if fetched.next.is_none() || fetched.messages.len() >= limit {
-            break;
-        }
-    }
-    fetched.messages.sort_by(|a, b| b.ts.cmp(&a.ts));
-    Ok(fetched)
-}
-
-fn is_join(message: &wire::Message) -> bool {
-    matches!(
-        message.subtype.as_deref(),
-        Some("channel_join" | "channel_leave" | "group_join" | "group_leave")
-    )
-}
-
-/// The newest reply of each thread, by the parent's `ts`.
-async fn latest_replies(
-    api: &Api,
-    channel: &str,
-    messages: &[wire::Message],
-    warnings: &mut Vec<String>,
-) -> HashMap<Ts, wire::Message> {
-    let threads: Vec<(Ts, Ts)> = messages
-        .iter()
-        .filter(|message| message.reply_count.unwrap_or(0) > 0)
-        .map(|message| {
-            let latest = message
-                .latest_reply
-                .as_deref()
-                .and_then(|ts| ts.parse().ok());
-            (message.ts, latest.unwrap_or(message.ts))
-        })
-        .collect();
-    let asked = threads.len();
-    let gate = Arc::new(Semaphore::new(THREADS_AT_ONCE));
-    let mut requests = JoinSet::new();
-    for (parent, latest) in threads.into_iter().take(THREADS) {
-        let (api, gate, channel) = (api.clone(), Arc::clone(&gate), channel.to_owned());
-        requests.spawn(async move {
-            let _permit = gate.acquire().await;
-            (parent, newest_reply(&api, channel, parent, latest).await)
-        });
-    }
-    let mut found = HashMap::new();
-    let mut reason = String::new();
-    while let Some(done) = requests.join_next().await {
-        match done {
-            Ok((parent, Ok(Some(reply)))) => drop(found.insert(parent, reply)),
-            Ok((_, Err(failure))) => reason = format!(": {}", failure.error.message),
-            Ok((_, Ok(None))) | Err(_) => {}
-        }
-    }
-    if found.len() < asked {
-        let missing = asked - found.len();
-        warnings.push(format!(
-            "The newest reply of {missing} threads is not shown{reason}"
-        ));
-    }
-    found
-}
-
-/// Slack returns a thread oldest first and its parent always: from the newest reply on, there is
-/// one other message (<https://docs.slack.dev/reference/methods/conversations.replies>).
-async fn newest_reply(
-    api: &Api,
-    channel: String,
-    parent: Ts,
-    latest: Ts,
-) -> Result<Option<wire::Message>, Failure> {
-    let fields = [
-        ("channel", channel),
-        ("ts", parent.to_string()),
-        ("oldest", latest.to_string()),
-        ("inclusive", "true".to_owned()),
-        ("limit", "10".to_owned()),
-    ];
-    let thread: wire::History = call(api, Effect::Read, "conversations.replies", &fields).await?;
-    let replies = thread
-        .messages
-        .into_iter()
-        .filter(|reply| reply.ts != parent);
-    Ok(replies.max_by_key(|reply| reply.ts))
 }
 
 impl Render for ReadChannel {
@@ -467,6 +332,3 @@ impl Render for ReadChannel {
         text
     }
 }
-
-#[cfg(test)]
-mod tests;

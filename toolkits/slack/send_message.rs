@@ -15,6 +15,7 @@ use crate::api::{Api, Effect};
 use crate::arguments::OneOrMany;
 use crate::error::{ErrorCode, ToolError};
 use crate::output::Render;
+use crate::sanitize::visible;
 
 /// Slack's limit for `markdown_text`
 /// (<https://docs.slack.dev/reference/methods/chat.postMessage>).
@@ -30,8 +31,8 @@ const MOST_PEOPLE: usize = 8;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// #channel, @person, an id (C…, G…, D… or U…) or a channel link copied from Slack; or a list
-    /// of two to eight people for a group message.
+    /// A channel as #name, a person as @name, an id (C…, G…, D… or U…), or a channel link copied
+    /// from Slack; or a list of two to eight people for a group message.
     to: OneOrMany,
     /// The message in Markdown, at most 12,000 characters.
     text: String,
@@ -116,13 +117,15 @@ enum Place {
 
 /// Posts the message.
 pub(super) async fn run(api: Api, args: Args) -> Result<SendMessage, ToolError> {
-    let targets = targets(&args.to)?;
+    let targets = targets(&args)?;
     let thread = thread(&args, &targets)?;
     check_length(&args.text)?;
     let mut everyone = None;
 
     let resolve = args.mention_policy == MentionPolicy::Resolve;
-    let disarmed = mentions::disarm(&args.text, resolve);
+    // What nobody sees could only hide something from the person who reads the dry run.
+    let visible = visible(&args.text);
+    let disarmed = mentions::disarm(&visible.text, resolve);
     let mut message = SendMessage {
         sent: false,
         ts: None,
@@ -134,7 +137,7 @@ pub(super) async fn run(api: Api, args: Args) -> Result<SendMessage, ToolError> 
         unfurl: args.unfurl,
         permalink: None,
         text: disarmed.text,
-        warnings: escaped(disarmed.crowds, disarmed.people),
+        warnings: changes(visible.removed, disarmed.crowds, disarmed.people),
     };
     let place = place(&api, targets, &mut everyone).await?;
     if resolve && mentions::has_names(&message.text) {
@@ -177,11 +180,18 @@ pub(super) async fn run(api: Api, args: Args) -> Result<SendMessage, ToolError> 
     Ok(message)
 }
 
-fn targets(to: &OneOrMany) -> Result<Vec<Target>, ToolError> {
-    let targets =
-        to.0.iter()
-            .map(|one| Target::parse("to", one))
-            .collect::<Result<Vec<_>, _>>()?;
+fn targets(args: &Args) -> Result<Vec<Target>, ToolError> {
+    let to = &args.to.0;
+    let targets = to
+        .iter()
+        .map(|one| Target::parse("to", one))
+        .collect::<Result<Vec<_>, _>>()?;
+    if args.thread_ts.is_none() && to.iter().any(|one| Thread::parse("to", one).is_ok()) {
+        return Err(ToolError::invalid_arguments(
+            "`to` is the link of a message: to reply to it, pass the link as `thread_ts` too; to \
+             post outside its thread, pass the channel as `to`.",
+        ));
+    }
     let people = targets
         .iter()
         .filter(|one| matches!(one, Target::Person(_) | Target::PersonName(_)))
@@ -243,8 +253,13 @@ fn check_length(text: &str) -> Result<(), ToolError> {
     Ok(())
 }
 
-fn escaped(crowds: usize, people: usize) -> Vec<String> {
+fn changes(invisible: usize, crowds: usize, people: usize) -> Vec<String> {
     let mut warnings = Vec::new();
+    if invisible > 0 {
+        warnings.push(format!(
+            "{invisible} invisible characters were removed from the text."
+        ));
+    }
     if crowds > 0 {
         warnings.push(format!(
             "{crowds} mentions that would notify a channel or a group (<!…>) were made text."
@@ -415,6 +430,3 @@ impl Render for SendMessage {
         text
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -48,10 +48,6 @@ pub(super) struct OneConversation {
 /// A channel, a direct message or a group of people.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "Slack says the kind of a conversation in booleans"
-)]
 pub(super) struct Conversation {
     pub(super) id: String,
     pub(super) name: Option<String>,
