@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::errors;
 use super::wire::Envelope;
-use crate::api::{Api, Effect, Response};
+use crate::api::{Api, Effect, Request, Response};
 use crate::error::{ErrorCode, ToolError};
 use crate::send::{outcome_unknown, rate_limited};
 use crate::wait;
@@ -100,8 +100,25 @@ pub(super) async fn call<T: DeserializeOwned>(
         Effect::Read => api.read(Method::POST, &[method]),
         Effect::Write => api.write(Method::POST, &[method]),
     };
+    answer(api, request.form(fields), effect).await
+}
+
+/// Calls `method`, which changes nothing, without waiting and trying again.
+pub(super) async fn call_once<T: DeserializeOwned>(
+    api: &Api,
+    method: &'static str,
+    fields: &[(&str, String)],
+) -> Result<T, Failure> {
+    let request = api.read(Method::POST, &[method]).form(fields).once();
+    answer(api, request, Effect::Read).await
+}
+
+async fn answer<T: DeserializeOwned>(
+    api: &Api,
+    request: Request,
+    effect: Effect,
+) -> Result<T, Failure> {
     let response = request
-        .form(fields)
         .unauthorized_if(refuses_token)
         .send()
         .await

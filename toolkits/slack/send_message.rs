@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::call::call;
+use super::call::{call, call_once};
 use super::channels::{self, Channel, Kind};
 use super::mentions;
 use super::people::{self, Everyone};
@@ -376,7 +376,8 @@ async fn post(api: &Api, message: &mut SendMessage, channel: &Channel) -> Result
         ("channel", posted.channel),
         ("message_ts", posted.ts.to_string()),
     ];
-    let link = call::<PermalinkAnswer>(api, Effect::Read, "chat.getPermalink", &fields).await;
+    // The message is out: nothing may hold up the answer that says so, or it is sent again.
+    let link = call_once::<PermalinkAnswer>(api, "chat.getPermalink", &fields).await;
     match link {
         Ok(link) => message.permalink = Some(link.permalink),
         Err(failure) => message.warnings.push(format!(

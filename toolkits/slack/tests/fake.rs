@@ -98,6 +98,11 @@ impl Fake {
         if let Err(misfit) = jsonschema::validate(&schema, &structured) {
             panic!("{misfit}: {structured:#}");
         }
+        // Lines of a message after its first are set off.
+        let text = output.text.replace("\n  | ", "\n");
+        for fact in facts(&structured) {
+            assert!(text.contains(&fact), "{fact:?} is not in the text:\n{text}");
+        }
         Ok(output)
     }
 
@@ -132,6 +137,21 @@ impl Fake {
     /// The methods called, in order.
     pub(super) fn methods(&self) -> Vec<String> {
         self.calls().into_iter().map(|call| call.method).collect()
+    }
+}
+
+/// Every string and number within a value, but for those that the text says in other words.
+fn facts(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Number(number) => vec![number.to_string()],
+        Value::Array(items) => items.iter().flat_map(facts).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(name, _)| !["kind", "order"].contains(&name.as_str()))
+            .flat_map(|(_, value)| facts(value))
+            .collect(),
+        Value::Null | Value::Bool(_) => Vec::new(),
     }
 }
 
