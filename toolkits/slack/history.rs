@@ -141,14 +141,14 @@ pub(super) async fn latest_replies(
     while let Some(done) = requests.join_next().await {
         match done {
             Ok((parent, Ok(Some(reply)))) => drop(found.insert(parent, reply)),
-            Ok((_, Err(failure))) => reason = format!(": {}", failure.error.message),
+            Ok((_, Err(failure))) => reason = format!(" {}", failure.error.message),
             Ok((_, Ok(None))) | Err(_) => {}
         }
     }
     if found.len() < asked {
         let missing = asked - found.len();
         warnings.push(format!(
-            "The newest reply of {missing} threads is not shown{reason}"
+            "Threads shown without their newest reply: {missing} of {asked}.{reason}"
         ));
     }
     found

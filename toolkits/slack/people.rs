@@ -179,7 +179,7 @@ impl Names {
             match done {
                 Ok((id, Ok(name))) => drop(by_id.insert(id, name)),
                 Ok((_, Err(failure))) => {
-                    reason = format!(": {}", failure.error.message);
+                    reason = format!(" {}", failure.error.message);
                     if !matches!(
                         failure.slack_code.as_str(),
                         "user_not_found" | "user_not_visible"
@@ -194,7 +194,7 @@ impl Names {
         tell_apart(&mut by_id);
         let missing = asked - by_id.len();
         let warning = (missing > 0).then(|| {
-            format!("{missing} of {asked} people are shown by id instead of by name{reason}")
+            format!("People shown by id instead of by name: {missing} of {asked}.{reason}")
         });
         Self { by_id, warning }
     }

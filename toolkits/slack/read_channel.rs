@@ -211,7 +211,7 @@ pub(super) async fn run(api: Api, args: Args) -> Result<ReadChannel, ToolError> 
     let cut = messages::fit(&mut messages, budget);
     if cut > 0 {
         warnings.push(format!(
-            "{cut} long texts were cut. A smaller `limit` or window leaves more room for each."
+            "Long texts were cut: {cut}. A smaller `limit` or window leaves more room for each."
         ));
     }
     let show = |ts: Ts| {

@@ -254,23 +254,17 @@ fn check_length(text: &str) -> Result<(), ToolError> {
 }
 
 fn changes(invisible: usize, crowds: usize, people: usize) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if invisible > 0 {
-        warnings.push(format!(
-            "{invisible} invisible characters were removed from the text."
-        ));
-    }
-    if crowds > 0 {
-        warnings.push(format!(
-            "{crowds} mentions that would notify a channel or a group (<!…>) were made text."
-        ));
-    }
-    if people > 0 {
-        warnings.push(format!(
-            "{people} mentions of people (<@…>) were made text."
-        ));
-    }
-    warnings
+    let counts = [
+        (invisible, "Invisible characters were removed from the text"),
+        (
+            crowds,
+            "Mentions of a channel or a group (<!…>) were made text",
+        ),
+        (people, "Mentions of people (<@…>) were made text"),
+    ];
+    let some = counts.into_iter().filter(|(count, _)| *count > 0);
+    some.map(|(count, what)| format!("{what}: {count}."))
+        .collect()
 }
 
 /// Finds out where the message goes. Nothing is opened or posted.

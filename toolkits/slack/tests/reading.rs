@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::fake::{Call, Fake, NOW, history, message, read, texts, with_messages, workspace};
+use super::fake::{
+    Call, Fake, NOW, history, message, missing, read, texts, with_messages, workspace,
+};
 
 #[tokio::test]
 async fn a_channel_is_found_by_name_and_reads_one_line_a_message_oldest_first() {
@@ -208,7 +210,7 @@ async fn a_name_that_cannot_be_looked_up_is_an_id_with_a_warning() {
     );
     assert_eq!(result["messages"][1]["author"]["name"], "Ada");
     assert!(
-        text.contains("Warning: 1 of 2 people are shown by id"),
+        text.contains("Warning: People shown by id instead of by name: 1 of 2. Slack does not know this person."),
         "{text}"
     );
 }
@@ -260,11 +262,60 @@ async fn long_texts_are_cut_so_that_every_message_fits() {
     let (text, result) = read(&fake, json!({"channel": "#general"})).await;
     assert!(text.chars().count() < 20_000);
     assert_eq!(text.matches(" Ada: ").count(), 50);
-    assert!(text.contains("Warning: 10 long texts were cut."), "{text}");
+    assert!(text.contains("Warning: Long texts were cut: 10."), "{text}");
     assert_eq!(result["truncated"], true);
     assert!(
         texts(&result)
             .iter()
             .any(|text| text.ends_with("x… [8000 more characters]"))
+    );
+}
+
+#[tokio::test]
+async fn names_and_newest_replies_are_asked_for_within_bounds() {
+    let threads: Vec<Value> = (100..170)
+        .map(|n| {
+            let mut parent = message(n, &format!("U0000000{n}"), "x");
+            parent["reply_count"] = 1.into();
+            parent
+        })
+        .collect();
+    let fake = with_messages(threads).await;
+    let arguments = json!({"channel": "#general", "limit": 70, "include_thread_replies": "latest"});
+    let (text, _) = read(&fake, arguments).await;
+    assert_eq!(fake.calls_of("conversations.replies").len(), 20);
+    assert!(fake.calls_of("users.info").len() <= 60);
+    assert!(
+        text.contains("Threads shown without their newest reply: 70 of 70."),
+        "{text}"
+    );
+    assert!(
+        text.contains("People shown by id instead of by name: 70 of 70."),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn names_are_given_up_when_slack_wants_no_more_lookups() {
+    let fake = Fake::start(|call: &Call| match call.method.as_str() {
+        "users.info" => missing("users:read", "channels:history"),
+        "conversations.history" => {
+            let many: Vec<Value> = (100..150)
+                .map(|n| message(n, &format!("U0000000{n}"), "x"))
+                .collect();
+            history(&many, "")
+        }
+        _ => workspace(call),
+    })
+    .await;
+    let (text, _) = read(&fake, json!({"channel": "#general"})).await;
+    assert!(
+        fake.calls_of("users.info").len() < 30,
+        "{}",
+        fake.calls_of("users.info").len()
+    );
+    assert!(
+        text.contains("by name: 50 of 50. The Slack connection lacks a permission"),
+        "{text}"
     );
 }

@@ -148,7 +148,7 @@ async fn a_dry_run_resolves_everything_and_writes_nothing() {
             "{text}"
         );
         assert!(
-            text.contains("Warning: 1 mentions that would notify a channel"),
+            text.contains("Warning: Mentions of a channel or a group (<!…>) were made text: 1."),
             "{text}"
         );
         assert!(
@@ -215,7 +215,7 @@ async fn literal_mentions_need_no_names_and_notify_nobody() {
     );
     assert!(!fake.methods().contains(&"users.list".to_owned()));
     assert!(
-        text.contains("Warning: 1 mentions of people (<@…>) were made text."),
+        text.contains("Warning: Mentions of people (<@…>) were made text: 1."),
         "{text}"
     );
 }
@@ -307,6 +307,6 @@ async fn what_nobody_sees_is_not_sent_and_cannot_hide_a_mention() {
     let sent = "ab &lt;!channel> 👩\u{200d}💻";
     assert_eq!(fake.call("chat.postMessage").field("markdown_text"), sent);
     assert_eq!(result["text"], sent);
-    assert!(text.contains("Warning: 2 invisible characters were removed from the text."));
-    assert!(text.contains("Warning: 1 mentions that would notify a channel"));
+    assert!(text.contains("Warning: Invisible characters were removed from the text: 2."));
+    assert!(text.contains("Warning: Mentions of a channel or a group (<!…>) were made text: 1."));
 }
