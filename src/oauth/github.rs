@@ -6,11 +6,12 @@
 //! client secret is needed also with PKCE.
 
 use secrecy::SecretString;
+use serde_json::{Map, Value};
 
 use crate::config::provider::AuthMethod;
 use crate::http::Http;
 use crate::oauth::provider::{AuthorizeRequest, Endpoint, Facts, Provider};
-use crate::oauth::token::OAuthError;
+use crate::oauth::token::{Identity, OAuthError};
 use crate::oauth::wire;
 
 pub(super) const FACTS: Facts = Facts {
@@ -75,6 +76,15 @@ pub(super) fn authorize_parameters(request: &AuthorizeRequest<'_>) -> Vec<(&'sta
     hint.map(|login| ("login", login.to_owned()))
         .into_iter()
         .collect()
+}
+
+/// Whose account it is: <https://docs.github.com/en/rest/users/users#get-the-authenticated-user>.
+/// The login is what people know each other by; the e-mail address is often hidden.
+pub(super) fn identity(body: &Map<String, Value>) -> Option<Identity> {
+    Some(Identity {
+        id: body.get("id")?.as_u64()?.to_string(),
+        label: body.get("login")?.as_str()?.to_owned(),
+    })
 }
 
 /// Deletes the grant, with all its tokens:

@@ -7,7 +7,7 @@ use crate::http::Http;
 use crate::oauth::provider::{Kind, Provider};
 use crate::oauth::token::{Identity, OAuthError};
 use crate::oauth::wire::{self, read};
-use crate::oauth::{custom, slack, template};
+use crate::oauth::{custom, github, slack, template};
 
 /// An account's name longer than this is cut: it is shown in one line.
 const LONGEST_LABEL: usize = 200;
@@ -60,7 +60,8 @@ impl Provider {
         let body = body.ok_or_else(|| self.malformed())?;
         let identity = match self.kind() {
             Kind::Slack => slack::identity(&body),
-            Kind::Google | Kind::GitHub | Kind::Custom => custom::identity(self, &body),
+            Kind::GitHub => github::identity(&body),
+            Kind::Google | Kind::Custom => custom::identity(self, &body),
         }
         .ok_or_else(|| self.malformed())?;
         Ok(Identity {

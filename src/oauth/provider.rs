@@ -239,12 +239,9 @@ impl Provider {
         facts(self.kind)
     }
 
-    /// How the client authenticates in a request: as the entry says for it or for the token
-    /// request, else as the kind does. Without a secret there is nothing to authenticate with.
+    /// How the client authenticates in a request, if it has a secret: as the entry says for it or
+    /// for the token request, else as the kind does.
     pub(super) fn auth_method(&self, request: &Request) -> AuthMethod {
-        if self.entry.client_secret.is_none() {
-            return AuthMethod::None;
-        }
         request
             .auth_method
             .or(self.entry.token_request.auth_method)

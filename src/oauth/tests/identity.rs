@@ -30,7 +30,7 @@ async fn each_provider_says_who_was_connected() {
         ),
         (
             "github",
-            r#"{"login":"octocat","id":583231,"node_id":"MDQ6"}"#,
+            r#"{"login":"octocat","id":583231,"email":"o@example.com","name":"O"}"#,
             of("583231", "octocat"),
         ),
         (
