@@ -80,10 +80,6 @@ pub mod optional_secret {
     use serde::{Deserialize, Deserializer, Serializer};
 
     /// Writes the secret into the row's plaintext.
-    #[expect(
-        clippy::ref_option,
-        reason = "serde's `with` passes a reference to the field"
-    )]
     pub fn serialize<S: Serializer>(
         secret: &Option<SecretString>,
         to: S,

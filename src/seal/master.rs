@@ -40,7 +40,7 @@ impl MasterKey {
     /// The text that [`MasterKey::parse`] reads, as a line for a file.
     pub fn to_line(&self) -> Zeroizing<String> {
         let mut line = Zeroizing::new(String::with_capacity(2 * LEN));
-        STANDARD_PAD_INDIFFERENT.encode_string(&*self.0, &mut line);
+        STANDARD_PAD_INDIFFERENT.encode_string(self.0.as_slice(), &mut line);
         line.push('\n');
         line
     }

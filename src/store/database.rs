@@ -353,8 +353,11 @@ mod tests {
         database.commit(&[put(1, 1), put_flow]).unwrap();
 
         let log = std::mem::replace(&mut database.log, failing_file());
+        let written = log.metadata().unwrap().len();
         let error = database.commit(&[put(1, 2)]).unwrap_err().to_string();
         assert!(error.contains("cannot be made durable"), "{error}");
+        let came_first = log.metadata().unwrap().len() > written;
+        assert!(came_first, "sled writes before we sync");
 
         database.log = log;
         let again = database.commit(&[put(1, 3)]).unwrap_err().to_string();
