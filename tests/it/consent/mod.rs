@@ -2,6 +2,7 @@
 
 mod flow;
 mod guard;
+mod listener;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
@@ -53,8 +54,8 @@ struct Site {
     router: Router,
     clock: Clock,
     home: TempDir,
-    /// Holds what the broker binds.
-    _listeners: UnboundedReceiver<TcpListener>,
+    /// What the broker binds; taken when it is served.
+    listeners: Option<UnboundedReceiver<TcpListener>>,
 }
 
 impl Site {
@@ -95,7 +96,7 @@ impl Site {
             broker,
             clock,
             home,
-            _listeners: listeners,
+            listeners: Some(listeners),
         }
     }
 
