@@ -30,13 +30,6 @@ impl Home {
         self.dir.path()
     }
 
-    /// Writes a configuration file outside the default places, and returns its path.
-    pub(crate) fn configuration(&self, yaml: &str) -> PathBuf {
-        let path = self.path().join("test.yaml");
-        fs::write(&path, yaml).unwrap();
-        path
-    }
-
     /// Every file and folder below, relative.
     pub(crate) fn contents(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
@@ -110,12 +103,6 @@ impl Server {
             raw: Vec::new(),
             stderr: Some(stderr),
         }
-    }
-
-    /// Starts the server with a configuration file.
-    pub(crate) fn with(home: &Home, yaml: &str) -> Self {
-        let path = home.configuration(yaml);
-        Self::start(home, &["--config", path.to_str().unwrap()], &[])
     }
 
     pub(crate) fn id(&self) -> u32 {
