@@ -58,6 +58,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod consent;
+pub mod demo;
 pub mod http;
 pub mod mcp;
 pub mod oauth;

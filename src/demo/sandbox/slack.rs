@@ -1,0 +1,420 @@
+//! Slack's Web API, as far as the tools use it (<https://docs.slack.dev/reference/methods>): 200 to
+//! everything, and `ok` says whether it worked.
+
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::demo::sandbox::World;
+use crate::demo::sandbox::data::{ACCOUNTS, TEAM_DOMAIN, TEAM_ID, TEAM_NAME};
+use crate::demo::sandbox::faults::Endpoint;
+use crate::demo::sandbox::grants::{Allowed, BadToken};
+use crate::demo::sandbox::server::{Call, find, json_response, token_endpoint};
+use crate::demo::sandbox::workspace::{Conversation, Kind, Message, Ts, Workspace};
+
+const METHODS: [&str; 12] = [
+    "chat.getPermalink",
+    "chat.postMessage",
+    "conversations.history",
+    "conversations.info",
+    "conversations.list",
+    "conversations.open",
+    "conversations.replies",
+    "team.info",
+    "users.conversations",
+    "users.info",
+    "users.list",
+    "users.lookupByEmail",
+];
+
+/// The paths of slack.com.
+pub(super) fn endpoint(call: &Call) -> Endpoint {
+    match (call.method.clone(), call.path().as_slice()) {
+        (Method::GET, ["oauth", "v2", "authorize"]) => Endpoint::Authorize,
+        (Method::POST, ["api", "oauth.v2.access"]) => token_endpoint(call),
+        (_, ["api", "auth.revoke"]) => Endpoint::Revoke,
+        (_, ["api", "auth.test"]) => Endpoint::Identity,
+        (_, ["api", name]) => {
+            let known = METHODS.into_iter().find(|method| method == name);
+            Endpoint::Api(known.unwrap_or("unknown"))
+        }
+        _ => Endpoint::Api("unknown"),
+    }
+}
+
+/// An argument: Slack takes them from the query, a form or JSON.
+pub(super) fn argument(call: &Call, name: &str) -> Option<String> {
+    if let Some(value) = call.query(name) {
+        return Some(value.to_owned());
+    }
+    if !call.has_json() {
+        return find(&call.form(), name).map(str::to_owned);
+    }
+    match call.json()[name].take() {
+        Value::Null => None,
+        Value::String(text) => Some(text),
+        other => Some(other.to_string()),
+    }
+}
+
+/// The token, from the header or the argument `token`.
+pub(super) fn token(call: &Call) -> Option<String> {
+    call.bearer()
+        .map(str::to_owned)
+        .or_else(|| argument(call, "token"))
+}
+
+/// `{"ok":false,…}`.
+pub(super) fn refused(error: &str) -> Response {
+    json_response(StatusCode::OK, &json!({"ok": false, "error": error}))
+}
+
+/// `{"ok":true,…}` with more fields.
+pub(super) fn accepted(mut fields: Value) -> Response {
+    fields["ok"] = json!(true);
+    json_response(StatusCode::OK, &fields)
+}
+
+/// What Slack calls a token that does not work.
+pub(super) fn bad_token(problem: BadToken) -> &'static str {
+    match problem {
+        BadToken::Unknown => "invalid_auth",
+        BadToken::Expired => "token_expired",
+        BadToken::Revoked => "token_revoked",
+    }
+}
+
+/// What a method needs to know of its caller.
+struct Acting<'a> {
+    allowed: &'a Allowed,
+    user: &'static str,
+    now: Timestamp,
+}
+
+/// The error code, or the scopes that are needed.
+enum No {
+    Code(&'static str),
+    Scopes(Vec<String>),
+}
+
+type Answer = Result<Value, No>;
+
+/// Answers one method.
+pub(super) fn answer(world: &World, call: &Call) -> Response {
+    let now = world.settings.clock.now();
+    let token = token(call);
+    let mut state = world.lock();
+    let allowed = match state.grants.check(call.site, token.as_deref(), now) {
+        Ok(allowed) => allowed,
+        Err(_) if token.is_none() => return refused("not_authed"),
+        Err(problem) => return refused(bad_token(problem)),
+    };
+    let acting = Acting {
+        allowed: &allowed,
+        user: ACCOUNTS[allowed.account].slack_id,
+        now,
+    };
+    let workspace = &mut state.workspace;
+    let result = match call.endpoint {
+        Endpoint::Identity => Ok(json!({
+            "url": format!("https://{TEAM_DOMAIN}.slack.com/"),
+            "team": TEAM_NAME,
+            "user": ACCOUNTS[allowed.account].login,
+            "team_id": TEAM_ID,
+            "user_id": acting.user,
+            "is_enterprise_install": false,
+        })),
+        Endpoint::Api("conversations.list") => conversations(workspace, call, &acting, false),
+        Endpoint::Api("users.conversations") => conversations(workspace, call, &acting, true),
+        Endpoint::Api("conversations.info") => {
+            one(workspace, call, &acting, "read").map(|it| json!({"channel": it.show(acting.user)}))
+        }
+        Endpoint::Api("conversations.history") => history(workspace, call, &acting),
+        Endpoint::Api("conversations.replies") => replies(workspace, call, &acting),
+        Endpoint::Api("conversations.open") => open(workspace, call, &acting),
+        Endpoint::Api("users.list") => users(workspace, call, &acting),
+        Endpoint::Api("users.info" | "users.lookupByEmail") => user(workspace, call, &acting),
+        Endpoint::Api("chat.postMessage") => post(workspace, call, &acting),
+        Endpoint::Api("chat.getPermalink") => permalink(workspace, call, &acting),
+        Endpoint::Api("team.info") => team(&acting),
+        _ => Err(No::Code("unknown_method")),
+    };
+    match result {
+        Ok(fields) => accepted(fields),
+        Err(No::Code(error)) => refused(error),
+        Err(No::Scopes(needed)) => {
+            let provided: Vec<&str> = allowed.scopes.iter().map(String::as_str).collect();
+            let value = json!({
+                "ok": false,
+                "error": "missing_scope",
+                "needed": needed.join(","),
+                "provided": provided.join(","),
+            });
+            json_response(StatusCode::OK, &value)
+        }
+    }
+}
+
+impl Acting<'_> {
+    fn need(&self, scopes: &[String]) -> Result<(), No> {
+        let held = |scope: &String| self.allowed.scopes.contains(scope);
+        if scopes.iter().all(held) {
+            Ok(())
+        } else {
+            Err(No::Scopes(scopes.to_vec()))
+        }
+    }
+}
+
+fn number(call: &Call, name: &str, default: usize) -> usize {
+    argument(call, name)
+        .and_then(|text| text.parse().ok())
+        .filter(|number| *number > 0)
+        .unwrap_or(default)
+        .min(1000)
+}
+
+/// A page of `items` and the cursor of the next one.
+fn page(call: &Call, items: Vec<Value>, default: usize) -> Result<(Vec<Value>, Value, bool), No> {
+    let start = match argument(call, "cursor").filter(|cursor| !cursor.is_empty()) {
+        None => 0,
+        Some(cursor) => cursor
+            .strip_prefix("next-")
+            .and_then(|number| number.parse().ok())
+            .ok_or(No::Code("invalid_cursor"))?,
+    };
+    let limit = number(call, "limit", default);
+    let more = start + limit < items.len();
+    let cursor = if more {
+        format!("next-{}", start + limit)
+    } else {
+        String::new()
+    };
+    let items = items.into_iter().skip(start).take(limit).collect();
+    Ok((items, json!({ "next_cursor": cursor }), more))
+}
+
+fn conversations(workspace: &Workspace, call: &Call, acting: &Acting<'_>, own: bool) -> Answer {
+    let types = argument(call, "types").unwrap_or_else(|| "public_channel".to_owned());
+    let mut kinds = Vec::new();
+    for name in types.split(',') {
+        let kind = Kind::ALL
+            .into_iter()
+            .find(|kind| kind.type_name() == name.trim());
+        kinds.push(kind.ok_or(No::Code("invalid_types"))?);
+    }
+    let scopes: Vec<String> = kinds.iter().map(|kind| kind.scope("read")).collect();
+    acting.need(&scopes)?;
+    let archived = argument(call, "exclude_archived").is_none_or(|text| text != "true");
+    let found = workspace
+        .conversations
+        .iter()
+        .filter(|it| kinds.contains(&it.kind) && (archived || !it.archived))
+        .filter(|it| it.is_visible_to(acting.user) && (!own || it.has(acting.user)))
+        .map(|it| it.show(acting.user))
+        .collect();
+    let (channels, metadata, _) = page(call, found, 100)?;
+    Ok(json!({"channels": channels, "response_metadata": metadata}))
+}
+
+/// The conversation named by `channel`, if its kind's scope is held.
+fn one<'a>(
+    workspace: &'a mut Workspace,
+    call: &Call,
+    acting: &Acting<'_>,
+    action: &str,
+) -> Result<&'a mut Conversation, No> {
+    let id = argument(call, "channel").unwrap_or_default();
+    let found = workspace
+        .visible(&id, acting.user)
+        .ok_or(No::Code("channel_not_found"))?;
+    acting.need(&[found.kind.scope(action)])?;
+    Ok(found)
+}
+
+fn history(workspace: &mut Workspace, call: &Call, acting: &Acting<'_>) -> Answer {
+    let conversation = one(workspace, call, acting, "history")?;
+    let messages = conversation.messages.iter().rev();
+    let top: Vec<&Message> = messages
+        .filter(|message| message.thread.is_none())
+        .collect();
+    in_window(conversation, &top, call, 100)
+}
+
+fn replies(workspace: &mut Workspace, call: &Call, acting: &Acting<'_>) -> Answer {
+    let conversation = one(workspace, call, acting, "history")?;
+    let asked = argument(call, "ts").and_then(|ts| Ts::parse(&ts));
+    let found = |message: &&Message| Some(message.ts) == asked;
+    let message = conversation
+        .messages
+        .iter()
+        .find(found)
+        .ok_or(No::Code("thread_not_found"))?;
+    let parent = message.thread.unwrap_or(message.ts);
+    let thread: Vec<&Message> = conversation
+        .messages
+        .iter()
+        .filter(|message| message.ts == parent || message.thread == Some(parent))
+        .collect();
+    in_window(conversation, &thread, call, 1000)
+}
+
+/// Those messages between `oldest` and `latest`, a page of them.
+fn in_window(
+    conversation: &Conversation,
+    messages: &[&Message],
+    call: &Call,
+    default: usize,
+) -> Answer {
+    let bound = |name| match argument(call, name) {
+        None => Ok(None),
+        Some(text) => match Ts::parse(&text) {
+            None => Err(No::Code("invalid_arguments")),
+            ts => Ok(ts),
+        },
+    };
+    let (oldest, latest) = (bound("oldest")?, bound("latest")?);
+    let inclusive =
+        argument(call, "inclusive").is_some_and(|text| matches!(text.as_str(), "true" | "1"));
+    let within = |ts: Ts| {
+        let after = oldest.is_none_or(|oldest| ts > oldest || (inclusive && ts == oldest));
+        let before = latest.is_none_or(|latest| ts < latest || (inclusive && ts == latest));
+        after && before
+    };
+    let found = messages
+        .iter()
+        .filter(|message| within(message.ts))
+        .map(|message| conversation.show_message(message))
+        .collect();
+    let (messages, metadata, more) = page(call, found, default)?;
+    let mut answer = json!({"messages": messages, "has_more": more});
+    if more {
+        answer["response_metadata"] = metadata;
+    }
+    Ok(answer)
+}
+
+fn open(workspace: &mut Workspace, call: &Call, acting: &Acting<'_>) -> Answer {
+    let id = match argument(call, "users").filter(|users| !users.is_empty()) {
+        None => one(workspace, call, acting, "write")?.id.clone(),
+        Some(users) => {
+            let mut people: Vec<String> = users.split(',').map(str::to_owned).collect();
+            let known = |id: &String| workspace.members.iter().any(|member| member.id == *id);
+            if !people.iter().all(known) {
+                return Err(No::Code("user_not_found"));
+            }
+            let kind = if people.len() > 1 {
+                Kind::Group
+            } else {
+                Kind::Direct
+            };
+            acting.need(&[kind.scope("write")])?;
+            people.push(acting.user.to_owned());
+            workspace.open(people, acting.now).0
+        }
+    };
+    let conversation = workspace.visible(&id, acting.user);
+    let shown = conversation.map(|conversation| conversation.show(acting.user));
+    Ok(json!({ "channel": shown }))
+}
+
+fn users(workspace: &Workspace, call: &Call, acting: &Acting<'_>) -> Answer {
+    acting.need(&["users:read".to_owned()])?;
+    let email = acting.allowed.scopes.contains("users:read.email");
+    let members = workspace.members.iter();
+    let (members, metadata, _) = page(call, members.map(|it| it.show(email)).collect(), 1000)?;
+    Ok(json!({"members": members, "response_metadata": metadata}))
+}
+
+fn user(workspace: &Workspace, call: &Call, acting: &Acting<'_>) -> Answer {
+    acting.need(&["users:read".to_owned()])?;
+    let email = acting.allowed.scopes.contains("users:read.email");
+    let id = argument(call, "user");
+    let address = argument(call, "email");
+    if id.is_none() {
+        acting.need(&["users:read.email".to_owned()])?;
+    }
+    let found = workspace.members.iter().find(|member| {
+        id.as_ref() == Some(&member.id)
+            || (id.is_none() && address.is_some() && address == member.email())
+    });
+    let code = if id.is_some() {
+        "user_not_found"
+    } else {
+        "users_not_found"
+    };
+    let member = found.ok_or(No::Code(code))?;
+    Ok(json!({"user": member.show(email)}))
+}
+
+fn post(workspace: &mut Workspace, call: &Call, acting: &Acting<'_>) -> Answer {
+    acting.need(&["chat:write".to_owned()])?;
+    let text = argument(call, "text").filter(|text| !text.is_empty());
+    let markdown = argument(call, "markdown_text").filter(|text| !text.is_empty());
+    let text = match (text, markdown) {
+        (Some(_), Some(_)) => return Err(No::Code("markdown_text_conflict")),
+        (Some(text), None) | (None, Some(text)) => text,
+        (None, None) => return Err(No::Code("no_text")),
+    };
+    if text.chars().count() > 12_000 {
+        return Err(No::Code("msg_too_long"));
+    }
+    let id = argument(call, "channel").unwrap_or_default();
+    let conversation = workspace
+        .visible(&id, acting.user)
+        .ok_or(No::Code("channel_not_found"))?;
+    if conversation.archived {
+        return Err(No::Code("is_archived"));
+    }
+    if !conversation.has(acting.user) {
+        return Err(No::Code("not_in_channel"));
+    }
+    let thread = match argument(call, "thread_ts") {
+        None => None,
+        Some(ts) => {
+            let ts = Ts::parse(&ts).ok_or(No::Code("invalid_arguments"))?;
+            let known = conversation
+                .messages
+                .iter()
+                .find(|message| message.ts == ts);
+            let parent = known.ok_or(No::Code("thread_not_found"))?;
+            Some(parent.thread.unwrap_or(ts))
+        }
+    };
+    let ts = conversation.post(acting.user, &text, thread, acting.now).ts;
+    let message = conversation
+        .messages
+        .iter()
+        .find(|message| message.ts == ts);
+    let message = message.map(|message| conversation.show_message(message));
+    Ok(json!({"channel": conversation.id, "ts": ts.to_string(), "message": message}))
+}
+
+fn permalink(workspace: &mut Workspace, call: &Call, acting: &Acting<'_>) -> Answer {
+    let id = argument(call, "channel").unwrap_or_default();
+    let conversation = workspace
+        .visible(&id, acting.user)
+        .ok_or(No::Code("channel_not_found"))?;
+    let asked = argument(call, "message_ts").and_then(|ts| Ts::parse(&ts));
+    let found = conversation
+        .messages
+        .iter()
+        .find(|message| Some(message.ts) == asked)
+        .ok_or(No::Code("message_not_found"))?;
+    let id = &conversation.id;
+    let thread = found
+        .thread
+        .map(|parent| format!("?thread_ts={parent}&cid={id}"));
+    let link = format!(
+        "https://{TEAM_DOMAIN}.slack.com/archives/{id}/p{}{}",
+        found.ts.0,
+        thread.unwrap_or_default()
+    );
+    Ok(json!({"channel": conversation.id, "permalink": link}))
+}
+
+fn team(acting: &Acting<'_>) -> Answer {
+    acting.need(&["team:read".to_owned()])?;
+    Ok(json!({"team": {"id": TEAM_ID, "name": TEAM_NAME, "domain": TEAM_DOMAIN}}))
+}
