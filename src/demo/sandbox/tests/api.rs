@@ -224,10 +224,10 @@ async fn the_mailbox_holds_a_mail_with_invisible_text() {
 }
 
 #[tokio::test]
-async fn slack_conversations_are_found_read_in_a_window_and_written_to() {
+async fn slack_conversations_are_found_and_read_in_a_window() {
     let trial = Trial::new().await;
     let scopes =
-        "channels:history,channels:read,groups:read,im:write,im:history,users:read,chat:write";
+        "channels:history,channels:read,groups:read";
     let token = trial.access(Site::Slack, scopes).await;
     let get = async |path: &str| {
         trial
@@ -276,7 +276,17 @@ async fn slack_conversations_are_found_read_in_a_window_and_written_to() {
     assert_eq!(window["messages"][0]["ts"], ts);
     let thread = get(&format!("conversations.replies?channel=C0LAUNCH02&ts={ts}")).await;
     assert_eq!(thread["messages"].as_array().unwrap().len(), 3);
+}
 
+#[tokio::test]
+async fn slack_messages_are_posted_and_people_written_to() {
+    let trial = Trial::new().await;
+    let scopes = "channels:history,chat:write,im:write,im:history,users:read";
+    let token = trial.access(Site::Slack, scopes).await;
+    let get = async |path: &str| {
+        let path = format!("api/{path}");
+        trial.get(Site::Slack, &path, &token).await.1
+    };
     let post = async |body: Value| {
         trial
             .post_json(Site::Slack, "api/chat.postMessage", &token, &body)

@@ -1,7 +1,7 @@
 use super::*;
 
 async fn attempt(trial: &Trial, token: &str) -> Result<(u16, String), reqwest::Error> {
-    attempt_within(trial, token, Duration::from_secs(60)).await
+    attempt_within(trial, token, Duration::from_mins(1)).await
 }
 
 async fn attempt_within(

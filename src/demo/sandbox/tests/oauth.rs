@@ -295,7 +295,7 @@ async fn google_gives_a_lasting_refresh_token_once_and_again_when_asked_to_ask()
 #[tokio::test]
 async fn a_rotated_refresh_token_works_once_and_its_reuse_ends_the_family() {
     let rotating = Tokens {
-        lifetime: Some(Duration::from_secs(28_800)),
+        lifetime: Some(Duration::from_hours(8)),
         refresh: RefreshTokens::Rotating,
     };
     let trial = Trial::with(|settings| {
