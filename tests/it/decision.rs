@@ -111,7 +111,9 @@ async fn a_401_reported_by_100_calls_means_one_refresh() {
         let granted = granted.clone();
         calls.spawn(async move {
             let rejected = &granted.access_token;
-            broker.renew(&Caller::local(), granted.connection, rejected).await
+            broker
+                .renew(&Caller::local(), granted.connection, rejected)
+                .await
         });
     }
     while let Some(call) = calls.join_next().await {
@@ -133,14 +135,20 @@ async fn a_refused_refresh_needs_a_reconnect_and_the_provider_is_asked_once() {
     let ConsentReason::NeedsReconnect(reason) = &consent.reason else {
         panic!("expected a reconnect, got {:?}", consent.reason);
     };
-    assert!(reason.contains("Testing"), "a person understands it: {reason}");
+    assert!(
+        reason.contains("Testing"),
+        "a person understands it: {reason}"
+    );
     assert_eq!(consent.account.as_deref(), Some("ada@example.test"));
     for _ in 0..50 {
         assert_eq!(process.consent(&[READ]).await.link, consent.link);
     }
     assert_eq!(world.sandbox.count(Site::Google, Endpoint::Refresh), 1);
     let views = process.broker.connections(&Caller::local()).await.unwrap();
-    assert!(matches!(views[0].state, ConnectionState::NeedsReconnect { .. }));
+    assert!(matches!(
+        views[0].state,
+        ConnectionState::NeedsReconnect { .. }
+    ));
 
     Person::new().follow(consent.link.as_str()).await.unwrap();
     process.granted(&[READ]).await;
@@ -155,10 +163,18 @@ async fn an_unreachable_provider_leaves_the_connection_alone() {
     let process = world.process();
     connect(&process, &[READ]).await;
     world.clock.advance(HOUR);
-    world.sandbox.fault(Site::Google, Endpoint::Refresh, Fault::Status(503), Times::Always);
+    world.sandbox.fault(
+        Site::Google,
+        Endpoint::Refresh,
+        Fault::Status(503),
+        Times::Always,
+    );
 
     for _ in 0..20 {
-        let answer = process.broker.access(&Caller::local(), &google(&[READ])).await;
+        let answer = process
+            .broker
+            .access(&Caller::local(), &google(&[READ]))
+            .await;
         assert!(matches!(answer, Err(BrokerError::OAuth(_))), "{answer:?}");
     }
     assert_eq!(
@@ -178,7 +194,12 @@ async fn a_failed_refresh_does_not_matter_while_the_token_still_lives() {
     let process = world.process();
     connect(&process, &[READ]).await;
     world.clock.advance(HOUR - Duration::from_secs(30));
-    world.sandbox.fault(Site::Google, Endpoint::Refresh, Fault::Status(503), Times::Always);
+    world.sandbox.fault(
+        Site::Google,
+        Endpoint::Refresh,
+        Fault::Status(503),
+        Times::Always,
+    );
 
     process.granted(&[READ]).await;
 }
@@ -239,7 +260,10 @@ async fn a_partial_grant_is_recorded_as_granted_and_the_rest_is_asked_for_when_n
         .follow(consent.link.as_str())
         .await
         .unwrap();
-    assert!(journey.last().body.contains("send"), "the page says what is missing");
+    assert!(
+        journey.last().body.contains("send"),
+        "the page says what is missing"
+    );
 
     process.granted(&[READ]).await;
     let consent = process.consent(&[SEND]).await;
@@ -259,14 +283,21 @@ async fn an_empty_scope_in_the_answer_means_as_requested() {
         provider: "github".to_owned(),
         ..google(&["repo"])
     };
-    let Access::Consent(consent) =
-        process.broker.access(&Caller::local(), &requirement).await.unwrap()
+    let Access::Consent(consent) = process
+        .broker
+        .access(&Caller::local(), &requirement)
+        .await
+        .unwrap()
     else {
         panic!("expected a link");
     };
     Person::new().follow(consent.link.as_str()).await.unwrap();
 
-    let access = process.broker.access(&Caller::local(), &requirement).await.unwrap();
+    let access = process
+        .broker
+        .access(&Caller::local(), &requirement)
+        .await
+        .unwrap();
     assert!(matches!(access, Access::Granted(_)), "{access:?}");
 }
 
@@ -280,7 +311,11 @@ async fn a_wider_scope_covers_a_narrower_one() {
         ..google(&[])
     };
 
-    let access = process.broker.access(&Caller::local(), &requirement).await.unwrap();
+    let access = process
+        .broker
+        .access(&Caller::local(), &requirement)
+        .await
+        .unwrap();
     assert!(matches!(access, Access::Granted(_)), "{access:?}");
 }
 
@@ -289,14 +324,25 @@ async fn who_declined_a_moment_ago_is_denied_and_asked_again_later() {
     let world = World::new().await;
     let process = world.process();
     let consent = process.consent(&[READ]).await;
-    let journey = Person::new().deny().follow(consent.link.as_str()).await.unwrap();
+    let journey = Person::new()
+        .deny()
+        .follow(consent.link.as_str())
+        .await
+        .unwrap();
     assert_eq!(journey.last().status, 200);
 
     let until = Instant::now() + Duration::from_secs(5);
-    let outcome = process.broker.wait(&Caller::local(), consent.flow, until).await.unwrap();
+    let outcome = process
+        .broker
+        .wait(&Caller::local(), consent.flow, until)
+        .await
+        .unwrap();
     assert_eq!(outcome, FlowOutcome::Declined);
     let access = process.access(&[READ]).await;
-    assert!(matches!(access, Access::Denied(Denied::Declined { .. })), "{access:?}");
+    assert!(
+        matches!(access, Access::Denied(Denied::Declined { .. })),
+        "{access:?}"
+    );
 
     world.clock.advance(Duration::from_secs(61));
     assert_ne!(process.consent(&[READ]).await.link, consent.link);
@@ -312,8 +358,11 @@ async fn several_accounts_and_none_named_is_denied_with_their_names() {
         account: Some("grace@example.test".to_owned()),
         ..google(&[READ])
     };
-    let Access::Consent(consent) =
-        process.broker.access(&Caller::local(), &grace).await.unwrap()
+    let Access::Consent(consent) = process
+        .broker
+        .access(&Caller::local(), &grace)
+        .await
+        .unwrap()
     else {
         panic!("expected a link");
     };
@@ -328,7 +377,11 @@ async fn several_accounts_and_none_named_is_denied_with_their_names() {
         panic!("expected a denial");
     };
     assert_eq!(accounts, ["ada@example.test", "grace@example.test"]);
-    let access = process.broker.access(&Caller::local(), &grace).await.unwrap();
+    let access = process
+        .broker
+        .access(&Caller::local(), &grace)
+        .await
+        .unwrap();
     assert!(matches!(access, Access::Granted(granted) if granted.account == "grace@example.test"));
 }
 
@@ -340,21 +393,43 @@ async fn another_account_than_the_expected_one_is_refused_and_the_link_still_wor
         account: Some("grace@example.test".to_owned()),
         ..google(&[READ])
     };
-    let Access::Consent(consent) =
-        process.broker.access(&Caller::local(), &grace).await.unwrap()
+    let Access::Consent(consent) = process
+        .broker
+        .access(&Caller::local(), &grace)
+        .await
+        .unwrap()
     else {
         panic!("expected a link");
     };
 
     let mut person = Person::new().account("ada@example.test");
     let journey = person.follow(consent.link.as_str()).await.unwrap();
-    assert!(journey.last().body.contains("expected"), "{}", journey.last().body);
-    assert!(process.broker.connections(&Caller::local()).await.unwrap().is_empty());
-    assert_eq!(world.sandbox.count(Site::Google, Endpoint::Revoke), 1, "given back");
+    assert!(
+        journey.last().body.contains("expected"),
+        "{}",
+        journey.last().body
+    );
+    assert!(
+        process
+            .broker
+            .connections(&Caller::local())
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        world.sandbox.count(Site::Google, Endpoint::Revoke),
+        1,
+        "given back"
+    );
 
     let mut person = Person::new().account("grace@example.test");
     person.follow(consent.link.as_str()).await.unwrap();
-    let access = process.broker.access(&Caller::local(), &grace).await.unwrap();
+    let access = process
+        .broker
+        .access(&Caller::local(), &grace)
+        .await
+        .unwrap();
     assert!(matches!(access, Access::Granted(_)), "{access:?}");
 }
 
@@ -367,8 +442,15 @@ async fn an_account_that_is_a_sentence_gets_no_link() {
         ..google(&[READ])
     };
 
-    let access = process.broker.access(&Caller::local(), &requirement).await.unwrap();
-    assert!(matches!(access, Access::Denied(Denied::NotAnAccount { .. })), "{access:?}");
+    let access = process
+        .broker
+        .access(&Caller::local(), &requirement)
+        .await
+        .unwrap();
+    assert!(
+        matches!(access, Access::Denied(Denied::NotAnAccount { .. })),
+        "{access:?}"
+    );
 }
 
 #[tokio::test]
@@ -426,9 +508,14 @@ async fn scopes_of_a_second_call_join_the_link_until_its_page_is_posted() {
 
     let mut person = Person::new().stop_before_callback();
     person.follow(first.link.as_str()).await.unwrap();
-    let third = process.consent(&["https://www.googleapis.com/auth/gmail.labels"]).await;
+    let third = process
+        .consent(&["https://www.googleapis.com/auth/gmail.labels"])
+        .await;
     assert!(third.posted);
-    assert_eq!(third.scopes, second.scopes, "a posted page is not changed under the person");
+    assert_eq!(
+        third.scopes, second.scopes,
+        "a posted page is not changed under the person"
+    );
 }
 
 #[tokio::test]
@@ -450,7 +537,11 @@ async fn one_caller_never_sees_or_waits_for_anothers() {
     let id = process.broker.connections(&Caller::local()).await.unwrap()[0].id;
     assert!(process.broker.disconnect(&bob, id).await.unwrap().is_none());
     let flow = process.consent(&[SEND]).await.flow;
-    let outcome = process.broker.wait(&bob, flow, Instant::now()).await.unwrap();
+    let outcome = process
+        .broker
+        .wait(&bob, flow, Instant::now())
+        .await
+        .unwrap();
     assert_eq!(outcome, FlowOutcome::Expired);
 }
 
@@ -462,15 +553,29 @@ async fn disconnecting_revokes_at_the_provider_and_deletes_here_whatever_it_answ
         connect(&process, &[READ]).await;
         let failing = fault.is_some();
         if let Some(fault) = fault {
-            world.sandbox.fault(Site::Google, Endpoint::Revoke, fault, Times::Always);
+            world
+                .sandbox
+                .fault(Site::Google, Endpoint::Revoke, fault, Times::Always);
         }
         let id = process.broker.connections(&Caller::local()).await.unwrap()[0].id;
 
-        let done = process.broker.disconnect(&Caller::local(), id).await.unwrap().unwrap();
+        let done = process
+            .broker
+            .disconnect(&Caller::local(), id)
+            .await
+            .unwrap()
+            .unwrap();
 
         assert_eq!(done.revoked.is_err(), failing, "{:?}", done.revoked);
         assert_eq!(world.sandbox.count(Site::Google, Endpoint::Revoke), 1);
-        assert!(process.broker.connections(&Caller::local()).await.unwrap().is_empty());
+        assert!(
+            process
+                .broker
+                .connections(&Caller::local())
+                .await
+                .unwrap()
+                .is_empty()
+        );
         process.consent(&[READ]).await;
     }
 }
@@ -484,9 +589,17 @@ async fn a_wrong_client_secret_ends_the_flow_with_what_to_check() {
 
     let journey = Person::new().follow(consent.link.as_str()).await.unwrap();
 
-    assert!(journey.last().body.contains("client_secret"), "{}", journey.last().body);
+    assert!(
+        journey.last().body.contains("client_secret"),
+        "{}",
+        journey.last().body
+    );
     let until = Instant::now() + Duration::from_secs(5);
-    let outcome = process.broker.wait(&Caller::local(), consent.flow, until).await.unwrap();
+    let outcome = process
+        .broker
+        .wait(&Caller::local(), consent.flow, until)
+        .await
+        .unwrap();
     assert!(
         matches!(&outcome, FlowOutcome::Failed(reason) if reason.contains("client_secret")),
         "{outcome:?}"
@@ -498,7 +611,12 @@ async fn a_lost_exchange_can_be_tried_again_with_the_same_link() {
     let world = World::new().await;
     let process = world.process();
     let consent = process.consent(&[READ]).await;
-    world.sandbox.fault(Site::Google, Endpoint::Exchange, Fault::HangUp, Times::Next(1));
+    world.sandbox.fault(
+        Site::Google,
+        Endpoint::Exchange,
+        Fault::HangUp,
+        Times::Next(1),
+    );
 
     let mut person = Person::new();
     person.follow(consent.link.as_str()).await.unwrap();

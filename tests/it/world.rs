@@ -17,27 +17,27 @@ use valetkey::demo::sandbox::{Sandbox, SandboxSettings};
 use valetkey::http::Http;
 
 /// A scope of the sandbox's Google that `gmail_search` needs.
-pub const READ: &str = "https://www.googleapis.com/auth/gmail.readonly";
+pub(crate) const READ: &str = "https://www.googleapis.com/auth/gmail.readonly";
 /// A scope of the sandbox's Google that `gmail_send_email` needs.
-pub const SEND: &str = "https://www.googleapis.com/auth/gmail.send";
+pub(crate) const SEND: &str = "https://www.googleapis.com/auth/gmail.send";
 
 /// A sandbox and a home directory. Brokers and servers made from it share both, as processes do.
-pub struct World {
-    pub sandbox: Sandbox,
-    pub clock: Clock,
-    pub port: u16,
-    pub config: PathBuf,
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) clock: Clock,
+    pub(crate) port: u16,
+    pub(crate) config: PathBuf,
     home: TempDir,
 }
 
 impl World {
     /// With the sandbox's usual tokens, and a clock that stands still.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(SandboxSettings::default(), "").await
     }
 
     /// With other tokens, or more lines in the configuration.
-    pub async fn with(settings: SandboxSettings, more: &str) -> Self {
+    pub(crate) async fn with(settings: SandboxSettings, more: &str) -> Self {
         let clock = Clock::standing_at("2026-11-23T12:00:00Z".parse().unwrap());
         let settings = SandboxSettings {
             clock: clock.clone(),
@@ -47,7 +47,7 @@ impl World {
     }
 
     /// In the time of the system, for servers in processes of their own.
-    pub async fn in_real_time(settings: SandboxSettings, more: &str) -> Self {
+    pub(crate) async fn in_real_time(settings: SandboxSettings, more: &str) -> Self {
         Self::at(Clock::system(), settings, more).await
     }
 
@@ -68,19 +68,21 @@ impl World {
         }
     }
 
-    pub fn home(&self) -> &Path {
+    pub(crate) fn home(&self) -> &Path {
         self.home.path()
     }
 
     /// The configuration as a process with this home would load it.
-    pub fn load(&self) -> Config {
+    pub(crate) fn load(&self) -> Config {
         let home = OsString::from(self.home());
-        Config::load_with(Some(&self.config), &|name| (name == "HOME").then(|| home.clone()))
-            .unwrap()
+        Config::load_with(Some(&self.config), &|name| {
+            (name == "HOME").then(|| home.clone())
+        })
+        .unwrap()
     }
 
     /// A broker with its browser's side, as one process has them. Ends with the value.
-    pub fn process(&self) -> Process {
+    pub(crate) fn process(&self) -> Process {
         let (broker, listeners) = Broker::new(Settings {
             config: Arc::new(self.load()),
             http: Http::new(),
@@ -91,12 +93,12 @@ impl World {
     }
 
     /// Whether anybody listens on the callback port.
-    pub fn listens(&self) -> bool {
+    pub(crate) fn listens(&self) -> bool {
         TcpStream::connect(("127.0.0.1", self.port)).is_ok()
     }
 
     /// The text of every file under the home directory, for the search of secrets.
-    pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+    pub(crate) fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
         fn walk(folder: &Path, into: &mut Vec<(PathBuf, Vec<u8>)>) {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
@@ -114,20 +116,23 @@ impl World {
 }
 
 /// One process's worth of Valetkey, in this process.
-pub struct Process {
-    pub broker: Broker,
+pub(crate) struct Process {
+    pub(crate) broker: Broker,
     browser: tokio::task::JoinHandle<()>,
 }
 
 impl Process {
     /// What the local user's call of a Google tool with these scopes gets.
-    pub async fn access(&self, scopes: &[&str]) -> Access {
+    pub(crate) async fn access(&self, scopes: &[&str]) -> Access {
         let requirement = google(scopes);
-        self.broker.access(&Caller::local(), &requirement).await.unwrap()
+        self.broker
+            .access(&Caller::local(), &requirement)
+            .await
+            .unwrap()
     }
 
     /// The same where a link is expected.
-    pub async fn consent(&self, scopes: &[&str]) -> Consent {
+    pub(crate) async fn consent(&self, scopes: &[&str]) -> Consent {
         match self.access(scopes).await {
             Access::Consent(consent) => consent,
             other => panic!("expected a link, got {other:?}"),
@@ -135,7 +140,7 @@ impl Process {
     }
 
     /// The same where a token is expected.
-    pub async fn granted(&self, scopes: &[&str]) -> Granted {
+    pub(crate) async fn granted(&self, scopes: &[&str]) -> Granted {
         match self.access(scopes).await {
             Access::Granted(granted) => granted,
             other => panic!("expected a token, got {other:?}"),
@@ -150,12 +155,15 @@ impl Drop for Process {
 }
 
 /// What a Google tool with these scopes requires.
-pub fn google(scopes: &[&str]) -> Requirement {
+pub(crate) fn google(scopes: &[&str]) -> Requirement {
     Requirement {
         toolkit: "gmail".to_owned(),
         provider: "google".to_owned(),
         account: None,
-        scopes: scopes.iter().map(|scope| vec![(*scope).to_owned()]).collect(),
+        scopes: scopes
+            .iter()
+            .map(|scope| vec![(*scope).to_owned()])
+            .collect(),
         read_only: true,
         client_name: Some("test".to_owned()),
     }

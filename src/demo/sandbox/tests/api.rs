@@ -226,8 +226,7 @@ async fn the_mailbox_holds_a_mail_with_invisible_text() {
 #[tokio::test]
 async fn slack_conversations_are_found_and_read_in_a_window() {
     let trial = Trial::new().await;
-    let scopes =
-        "channels:history,channels:read,groups:read";
+    let scopes = "channels:history,channels:read,groups:read";
     let token = trial.access(Site::Slack, scopes).await;
     let get = async |path: &str| {
         trial
