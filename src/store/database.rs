@@ -137,7 +137,6 @@ impl Database {
             Err(TransactionError::Storage(error)) => Err(StoreError::sled(&self.dir, &error)),
         };
         done.inspect_err(|error| {
-            tracing::error!(error = %error, "a write failed; the vault is closed for writing");
             self.broken.get_or_init(|| error.clone());
         })
     }
@@ -226,7 +225,8 @@ impl Database {
         })
     }
 
-    fn check_writable(&self) -> Result<(), StoreError> {
+    /// The error of the write that failed, if one has.
+    pub(super) fn check_writable(&self) -> Result<(), StoreError> {
         if let Some(error) = self.broken.get() {
             return Err(error.clone());
         }
@@ -358,6 +358,7 @@ mod tests {
         assert!(error.contains("cannot be made durable"), "{error}");
         let came_first = log.metadata().unwrap().len() > written;
         assert!(came_first, "sled writes before we sync");
+        assert_eq!(database.check_writable().unwrap_err().to_string(), error);
 
         database.log = log;
         let again = database.commit(&[put(1, 3)]).unwrap_err().to_string();

@@ -82,7 +82,7 @@ pub(super) fn local_file_system(path: &Path) -> Result<(), StoreError> {
 
 /// The magic numbers of statfs(2).
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-pub(super) fn remote_file_system(magic: i64) -> Option<&'static str> {
+fn remote_file_system(magic: i64) -> Option<&'static str> {
     match magic {
         0x6969 => Some("NFS"),
         0x517b | 0xff53_4d42 | 0xfe53_4d42 => Some("SMB"),
@@ -234,5 +234,35 @@ fn not_opened(path: &Path, error: &io::Error) -> StoreError {
         ))
     } else {
         StoreError::io(path, "cannot be opened", error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+    fn network_file_systems_are_told_from_local_ones() {
+        let local = [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630];
+        for magic in local {
+            assert_eq!(remote_file_system(magic), None, "{magic:#x}");
+        }
+        for (magic, name) in [(0x6969, "NFS"), (0xff53_4d42, "SMB"), (0x5346_414f, "AFS")] {
+            assert_eq!(remote_file_system(magic), Some(name));
+        }
+    }
+
+    #[test]
+    fn a_file_is_created_once_and_never_replaced() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("key");
+        create_atomically(&path, b"first").unwrap();
+        let refused = create_atomically(&path, b"second").unwrap_err().to_string();
+        assert!(refused.contains("cannot be written"), "{refused}");
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        write_atomically(&path, b"third").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"third");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

@@ -113,13 +113,19 @@ fn open_database(dir: &Path, home: &Path) -> Result<sled::Db, StoreError> {
     let started = Instant::now();
     loop {
         match settings(home).open() {
+            Ok(db) => return Ok(db),
             Err(sled::Error::Io(error))
-                if error.to_string().starts_with("could not acquire lock")
-                    && started.elapsed() < LOCK_WAIT =>
+                if error.to_string().starts_with("could not acquire lock") =>
             {
+                if started.elapsed() > LOCK_WAIT {
+                    return Err(StoreError::Locked {
+                        path: dir.display().to_string(),
+                        pid: "unknown".to_owned(),
+                    });
+                }
                 std::thread::sleep(Duration::from_millis(5));
             }
-            opened => return opened.map_err(|error| StoreError::sled(dir, &error)),
+            Err(error) => return Err(StoreError::sled(dir, &error)),
         }
     }
 }

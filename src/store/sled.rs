@@ -134,6 +134,12 @@ impl Store {
         self.on_disk(Database::flows).await
     }
 
+    /// Whether writes are still taken: not after one has failed. Drop all handles then, and open
+    /// the store anew.
+    pub fn is_writable(&self) -> bool {
+        self.0.check_writable().is_ok()
+    }
+
     /// Seals bytes that leave the process and come back (`requestState`), bound to `context`.
     pub fn seal_handle(&self, context: &[u8], plaintext: &[u8]) -> Vec<u8> {
         self.0.keyring().seal_handle(context, plaintext)
@@ -171,9 +177,16 @@ impl StoreError {
             }
             _ => "Check that disk, then try again.",
         };
+        // sled passes errors on as the debug form of the system's; the kind is what is readable.
+        let system = match error.kind() {
+            kind if error.raw_os_error().is_none() && kind != io::ErrorKind::Other => {
+                kind.to_string()
+            }
+            _ => error.to_string(),
+        };
         Self::Failed {
             path: path.display().to_string(),
-            cause: format!("it {what} ({error})"),
+            cause: format!("it {what} ({system})"),
             fix: fix.to_owned(),
         }
     }
