@@ -3,6 +3,7 @@
 //! Some hosts show the model only `structuredContent`, some only the text, some one for results and
 //! the other for errors: so every fact, the link included, is in both.
 
+use jiff::Timestamp;
 use rmcp::model::{
     CallToolResult, ContentBlock, ElicitRequest, ErrorCode, ErrorData, InputRequest,
     InputRequiredResult, MetaObject,
@@ -93,20 +94,22 @@ pub(super) fn link(consent: &Consent) -> CallToolResult {
     } else {
         "Show the user this link"
     };
+    let expires_at = Timestamp::from_second(consent.expires_at.as_second())
+        .expect("whole seconds of a timestamp make one");
     let message = format!(
         "{}{} {wanted}: {} (it works until {}). When they are done, call this tool again with the \
          same arguments.",
         because(&consent.reason),
         consent.sentence(),
         consent.link,
-        consent.expires_at,
+        expires_at,
     );
     let facts = json!({ "authorization_required": {
         "message": message,
         "url": consent.link,
         "provider": consent.provider,
         "scopes": consent.scopes,
-        "expires_at": consent.expires_at,
+        "expires_at": expires_at,
         "flow": consent.flow.to_string(),
     } });
     let text = format!("{message} Scopes: {}.", consent.scopes.join(", "));

@@ -50,7 +50,7 @@ pub(super) type Answer = (&'static str, Result<CallToolResponse, ErrorData>);
 
 /// Where a turn stands.
 #[derive(Clone, Copy, Debug)]
-struct Progress {
+struct Stage {
     way: Way,
     completed: u8,
 }
@@ -59,7 +59,7 @@ impl Turn<'_> {
     /// Runs the tool, or asks the person first in the client's way.
     pub(super) async fn answer(&self, retry: Option<Retry>) -> Answer {
         let until = Instant::now() + self.hold();
-        let mut at = Progress {
+        let mut at = Stage {
             way: self.way,
             completed: 0,
         };
@@ -110,9 +110,9 @@ impl Turn<'_> {
     }
 
     /// Picks up a call that was answered with an `InputRequiredResult`.
-    async fn resume(&self, retry: &Retry, until: Instant) -> Result<Progress, StateError> {
+    async fn resume(&self, retry: &Retry, until: Instant) -> Result<Stage, StateError> {
         let state = self.states.open(self.subject(), &retry.state).await?;
-        let mut at = Progress {
+        let mut at = Stage {
             way: self.way,
             completed: state.completed,
         };
@@ -155,7 +155,7 @@ impl Turn<'_> {
         &self,
         consent: &Consent,
         until: Instant,
-        at: &mut Progress,
+        at: &mut Stage,
     ) -> Result<bool, BrokerError> {
         let waiting = self.waiting();
         match waiting.elicit(consent, until).await? {
