@@ -1,6 +1,6 @@
 //! What `gmail_search` makes of Gmail's answers.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::fake::{Gmail, all, google_error, list_requests, mailbox, message, path};
 
@@ -153,7 +153,7 @@ async fn labels_without_a_name_are_shown_by_id_with_a_warning() {
 }
 
 #[tokio::test]
-async fn the_order_is_kept_and_what_is_gone_is_left_out() {
+async fn what_is_gone_meanwhile_is_left_out_and_told() {
     let fake = Gmail::start(|request| match path(request) {
         "/threads" => {
             let ids: Vec<_> = (0..50).map(|n| json!({ "id": format!("t{n}") })).collect();
@@ -260,38 +260,33 @@ async fn long_texts_are_cut_and_that_is_told() {
 
 #[tokio::test]
 async fn attachments_are_told_only_as_far_as_gmail_tells() {
-    for (arguments, mime_type, expected) in [
-        (json!({}), "multipart/mixed", Some(json!(true))),
-        (json!({}), "text/html", Some(json!(false))),
-        (json!({}), "multipart/alternative", None),
-        (
-            json!({ "has_attachment": true }),
-            "multipart/related",
-            Some(json!(true)),
-        ),
-        (
-            json!({ "has_attachment": false }),
-            "multipart/mixed",
-            Some(json!(false)),
-        ),
+    for (group_by, asked, mime_type, expected) in [
+        ("message", None, "multipart/mixed", Some(true)),
+        ("message", None, "text/html", Some(false)),
+        ("message", None, "multipart/alternative", None),
+        ("message", Some(true), "multipart/related", Some(true)),
+        ("message", Some(false), "multipart/mixed", Some(false)),
+        ("thread", Some(true), "text/plain", Some(true)),
+        // One message of it has none; another may have some.
+        ("thread", Some(false), "multipart/mixed", Some(true)),
+        ("thread", Some(false), "multipart/alternative", None),
     ] {
-        let fake = Gmail::start(move |request| match path(request) {
-            "/messages/m1" => {
-                let mut answer = message("m1", &[], &[]);
-                answer["payload"]["mimeType"] = json!(mime_type);
-                (200, answer)
+        let fake = Gmail::start(move |request| {
+            let mut found = message("m1", &[], &[]);
+            found["payload"]["mimeType"] = json!(mime_type);
+            match path(request) {
+                "/threads/t1" => (200, json!({ "id": "t1", "messages": [found] })),
+                "/messages/m1" => (200, found),
+                _ => mailbox(request),
             }
-            _ => mailbox(request),
         })
         .await;
-        let mut arguments = arguments.clone();
-        arguments["group_by"] = json!("message");
+        let arguments = json!({ "group_by": group_by, "has_attachment": asked });
         let output = fake.call("gmail_search", arguments).await.unwrap();
-        let item = &output.structured.unwrap()["items"][0];
         assert_eq!(
-            item.get("has_attachments"),
-            expected.as_ref(),
-            "{mime_type}"
+            output.structured.unwrap()["items"][0].get("has_attachments"),
+            expected.map(Value::Bool).as_ref(),
+            "{group_by} {asked:?} {mime_type}"
         );
     }
 }

@@ -191,7 +191,7 @@ async fn a_count_walks_the_pages_and_fetches_nothing() {
 }
 
 #[tokio::test]
-async fn eight_are_fetched_at_a_time_and_no_more() {
+async fn eight_are_fetched_at_a_time_and_their_order_is_kept() {
     let (running, most) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
     let peak = most.clone();
     let eight = Arc::new(Barrier::new(8));
@@ -204,17 +204,27 @@ async fn eight_are_fetched_at_a_time_and_no_more() {
         most.fetch_max(now, Ordering::SeqCst);
         // Fewer than eight would wait here for ever; a ninth has time to show itself.
         eight.wait().await;
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        // The later ones answer first.
+        let id = uri.path().rsplit_once('t').unwrap().1.to_owned();
+        let place = id.parse::<u64>().unwrap() % 8;
+        tokio::time::sleep(Duration::from_millis(100 - 10 * place)).await;
         running.fetch_sub(1, Ordering::SeqCst);
-        axum::Json(json!({ "id": "t", "messages": [message("m", &[], &[])] }))
+        axum::Json(json!({ "id": id, "messages": [message("m", &[], &[])] }))
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async { axum::serve(listener, app).await });
     let api = Api::new(settings(&url.parse().unwrap()));
     let tools = super::super::tools();
-    tools[0].run(api, json!({ "limit": 24 })).await.unwrap();
+    let output = tools[0].run(api, json!({ "limit": 24 })).await.unwrap();
     assert_eq!(peak.load(Ordering::SeqCst), 8);
+    let ids: Vec<_> = output.structured.unwrap()["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["thread_id"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(ids, (0..24).map(|n| n.to_string()).collect::<Vec<_>>());
 }
 
 #[tokio::test]

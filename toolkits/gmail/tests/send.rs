@@ -346,6 +346,7 @@ async fn a_dry_run_shows_the_rendered_message_and_sends_nothing() {
     );
     for fact in [
         "Dry run: nothing was sent.",
+        "To: bob@x.example\nBcc: Eve <eve@x.example>\n",
         "Subject: Grüße",
         "Hi\n\n- one",
         "Attachment: hi.txt (application/octet-stream, 2 bytes)",
