@@ -4,7 +4,7 @@ use reqwest::Method;
 
 use super::error::{Call, accept};
 use super::wire::{Label, Labels};
-use crate::api::Api;
+use crate::api::{Api, Request};
 use crate::error::{ErrorCode, ToolError};
 use crate::sanitize::snippet;
 
@@ -43,13 +43,14 @@ pub(super) fn system_id(wanted: &str) -> Option<&'static str> {
         .map(|(id, _)| *id)
 }
 
-/// All labels of the mailbox.
-pub(super) async fn list(api: &Api, call: &Call) -> Result<Vec<Label>, ToolError> {
-    let response = api
-        .read(Method::GET, &["gmail", "v1", "users", "me", "labels"])
-        .send()
-        .await?;
-    let labels: Labels = accept(response, call)?.json()?;
+/// The request for all labels of the mailbox.
+pub(super) fn request(api: &Api) -> Request {
+    api.read(Method::GET, &["gmail", "v1", "users", "me", "labels"])
+}
+
+/// The answer to that request.
+pub(super) async fn list(request: Request, call: &Call) -> Result<Vec<Label>, ToolError> {
+    let labels: Labels = accept(request.send().await?, call)?.json()?;
     Ok(labels.labels)
 }
 

@@ -236,7 +236,7 @@ async fn resolve(
             labels::system_name(id).unwrap_or(wanted).to_owned(),
         )),
         (Some(wanted), None) => {
-            let list = known_labels.insert(labels::list(api, &CALL).await?);
+            let list = known_labels.insert(labels::list(labels::request(api), &CALL).await?);
             Some((labels::find(list, wanted)?, wanted.to_owned()))
         }
     };
@@ -267,7 +267,7 @@ async fn name_labels(
     let (list, warning) = match known {
         Some(list) => (list, None),
         None if !own => (Vec::new(), None),
-        None => match labels::list(api, &CALL).await {
+        None => match labels::list(labels::request(api).once(), &CALL).await {
             Ok(list) => (list, None),
             Err(error) => (
                 Vec::new(),

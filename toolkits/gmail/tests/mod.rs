@@ -6,28 +6,7 @@ mod search;
 mod search_requests;
 mod send;
 
-use serde_json::Value;
-
 use super::tools;
-
-#[test]
-fn every_argument_is_described_and_names_fit() {
-    for tool in tools() {
-        assert!(tool.name.starts_with("gmail_") && tool.name.len() <= 40);
-        assert!(!tool.description.is_empty());
-        let arguments = tool.input_schema["properties"].as_object().unwrap();
-        for (name, schema) in arguments {
-            assert!(
-                schema.get("description").is_some_and(Value::is_string),
-                "{}: {name}",
-                tool.name
-            );
-        }
-        assert_eq!(tool.input_schema["additionalProperties"], false);
-        assert!(arguments.contains_key("account"));
-        assert!(tool.output_schema.is_some());
-    }
-}
 
 #[test]
 fn reading_is_marked_as_reading_and_sending_as_what_cannot_be_called_back() {

@@ -133,7 +133,7 @@ async fn detailed_adds_copies_and_more_recipients() {
 #[tokio::test]
 async fn labels_without_a_name_are_shown_by_id_with_a_warning() {
     let fake = Gmail::start(|request| match path(request) {
-        "/labels" => google_error(403, "forbidden", "No"),
+        "/labels" => (503, json!({})),
         _ => mailbox(request),
     })
     .await;
@@ -150,6 +150,12 @@ async fn labels_without_a_name_are_shown_by_id_with_a_warning() {
             .contains("by id")
     );
     assert!(output.text.contains("Warning: Some labels"));
+    let lookups = fake
+        .seen()
+        .iter()
+        .filter(|seen| path(seen) == "/labels")
+        .count();
+    assert_eq!(lookups, 1);
 }
 
 #[tokio::test]
