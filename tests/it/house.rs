@@ -161,6 +161,10 @@ fn secrets_are_read_in_the_four_places_only() {
         let source = fs::read_to_string(&file).unwrap();
         let code = source.split("#[cfg(test)]").next().unwrap();
         let path = file.to_string_lossy();
+        // Tests compare what came out.
+        if path.contains("/tests") {
+            continue;
+        }
         if code.contains("expose_secret") || code.contains("into_secret()") {
             assert!(
                 readers
