@@ -33,7 +33,7 @@ impl Http {
                 .redirect(reqwest::redirect::Policy::none())
                 .connect_timeout(Duration::from_secs(5))
                 .read_timeout(Duration::from_secs(15))
-                .timeout(Duration::from_secs(60))
+                .timeout(Duration::from_mins(1))
                 .user_agent(concat!("valetkey/", env!("CARGO_PKG_VERSION")))
                 .build()
                 .expect("the TLS settings are constant")

@@ -362,7 +362,7 @@ struct Inner {
 }
 
 /// How long a person has to follow a link.
-pub const FLOW_LIFETIME: Duration = Duration::from_secs(600);
+pub const FLOW_LIFETIME: Duration = Duration::from_mins(10);
 
 impl Broker {
     /// A broker that has touched neither disk nor network. The receiver gets the callback port's

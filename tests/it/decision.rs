@@ -13,7 +13,7 @@ use valetkey::store::records::ConnectionState;
 
 use crate::world::{Process, READ, SEND, World, google};
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 async fn connect(process: &Process, scopes: &[&str]) {
     let link = process.consent(scopes).await.link;
@@ -193,7 +193,7 @@ async fn a_failed_refresh_does_not_matter_while_the_token_still_lives() {
     let world = World::new().await;
     let process = world.process();
     connect(&process, &[READ]).await;
-    world.clock.advance(HOUR - Duration::from_secs(30));
+    world.clock.advance(Duration::from_secs(3570));
     world.sandbox.fault(
         Site::Google,
         Endpoint::Refresh,

@@ -275,7 +275,7 @@ async fn a_call_that_waits_learns_of_the_refusal() {
     let Ok(Access::Consent(consent)) = access else {
         panic!("{access:?}");
     };
-    let soon = tokio::time::Instant::now() + Duration::from_secs(60);
+    let soon = tokio::time::Instant::now() + Duration::from_mins(1);
     let person = async {
         let mut browser = site.browser();
         let state = browser.go_to_provider(consent.link.path()).await;

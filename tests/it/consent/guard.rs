@@ -123,7 +123,7 @@ async fn queries_and_bodies_have_limits_and_no_parameter_comes_twice() {
     for (query, status) in cases {
         for path in [JUNK, "/connected/xyz", "/nothing"] {
             let answer = site.request("GET", &format!("{path}{query}")).await;
-            assert_eq!(answer.status, status, "{path} {:.20}", query);
+            assert_eq!(answer.status, status, "{path} {query:.20}");
         }
     }
     let state = "/oauth/callback/acme?state=a&state=b&code=c";

@@ -198,6 +198,6 @@ async fn a_request_with_another_host_or_a_huge_one_is_refused_on_the_wire() {
         let mut first = [0; 12];
         stream.read_exact(&mut first).await.unwrap();
         let first = String::from_utf8(first.to_vec()).unwrap();
-        assert_eq!(&first[9..], status, "{:.60}", request);
+        assert_eq!(&first[9..], status, "{request:.60}");
     }
 }
