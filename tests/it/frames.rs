@@ -14,38 +14,21 @@ use serde_json::{Value, json};
 /// No answer takes this long; a test that waits for more has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A home directory with nothing in it but what the test writes.
-pub(crate) struct Home {
-    dir: tempfile::TempDir,
-}
-
-impl Home {
-    pub(crate) fn new() -> Self {
-        Self {
-            dir: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        self.dir.path()
-    }
-
-    /// Every file and folder below, relative.
-    pub(crate) fn contents(&self) -> Vec<PathBuf> {
-        let mut found = Vec::new();
-        let mut left = vec![self.path().to_owned()];
-        while let Some(dir) = left.pop() {
-            for entry in fs::read_dir(dir).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    left.push(path.clone());
-                }
-                found.push(path.strip_prefix(self.path()).unwrap().to_owned());
+/// Every file and folder below, relative.
+pub(crate) fn contents(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut left = vec![folder.to_owned()];
+    while let Some(dir) = left.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                left.push(path.clone());
             }
+            found.push(path.strip_prefix(folder).unwrap().to_owned());
         }
-        found.sort();
-        found
     }
+    found.sort();
+    found
 }
 
 /// A running `valetkey stdio`.
@@ -62,11 +45,11 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts the server as hosts do: with the six variables that all of them pass, and `more`.
-    pub(crate) fn start(home: &Home, arguments: &[&str], more: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(home: &Path, arguments: &[&str], more: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_valetkey"));
         command
             .env_clear()
-            .env("HOME", home.path())
+            .env("HOME", home)
             .env("LOGNAME", "tester")
             .env("PATH", "/usr/bin:/bin")
             .env("SHELL", "/bin/sh")

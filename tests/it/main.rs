@@ -6,9 +6,11 @@
     reason = "a test that cannot go on has failed, wherever it stands"
 )]
 
+mod answers;
 mod consent;
 mod decision;
 mod frames;
+mod host;
 mod house;
 mod stdio;
 mod world;

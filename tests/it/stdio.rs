@@ -1,8 +1,9 @@
 //! `valetkey stdio` as hosts meet it: handshakes of every era, odd and hostile frames, the end.
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use crate::frames::{Home, Server, modern};
+use crate::frames::{Server, contents, modern};
 
 const DISCOVER: &str = "server/discover";
 
@@ -27,8 +28,8 @@ fn initialize_is_answered_in_the_era_asked_for_and_never_with_one_that_has_no_in
         ("nonsense", "2025-11-25"),
     ];
     for (asked, given) in cases {
-        let home = Home::new();
-        let mut server = Server::start(&home, &[], &[]);
+        let home = TempDir::new().unwrap();
+        let mut server = Server::start(home.path(), &[], &[]);
         let answer = server.initialize(asked, &json!({}), "test");
         assert_eq!(
             answer["result"]["protocolVersion"], given,
@@ -49,8 +50,8 @@ fn initialize_is_answered_in_the_era_asked_for_and_never_with_one_that_has_no_in
 
 #[test]
 fn the_modern_era_needs_no_handshake_and_keeps_its_required_keys() {
-    let home = Home::new();
-    let mut server = Server::start(&home, &[], &[]);
+    let home = TempDir::new().unwrap();
+    let mut server = Server::start(home.path(), &[], &[]);
     let discovered = server.request("probe-1", DISCOVER, &modern(json!({}), &json!({}), "test"));
     let versions = discovered["result"]["supportedVersions"]
         .as_array()
@@ -63,7 +64,7 @@ fn the_modern_era_needs_no_handshake_and_keeps_its_required_keys() {
     server.finish();
 
     // The probe may have been another process, so a first message may be anything modern.
-    let mut server = Server::start(&home, &[], &[]);
+    let mut server = Server::start(home.path(), &[], &[]);
     let again = server.request("a", "tools/list", &modern(json!({}), &json!({}), "test"));
     assert_eq!(again["result"], listed["result"]);
     server.finish();
@@ -71,8 +72,8 @@ fn the_modern_era_needs_no_handshake_and_keeps_its_required_keys() {
 
 #[test]
 fn a_probe_that_fails_falls_back_to_initialize_in_the_same_process() {
-    let home = Home::new();
-    let mut server = Server::start(&home, &[], &[]);
+    let home = TempDir::new().unwrap();
+    let mut server = Server::start(home.path(), &[], &[]);
     let refused = server.request(1, DISCOVER, &json!({}));
     assert_eq!(refused["error"]["code"], -32602, "{refused}");
     server.request(2, "ping", &json!({}));
@@ -83,8 +84,8 @@ fn a_probe_that_fails_falls_back_to_initialize_in_the_same_process() {
 
 #[test]
 fn the_list_is_in_one_order_and_every_tool_states_all_four_hints() {
-    let home = Home::new();
-    let mut server = Server::start(&home, &[], &[]);
+    let home = TempDir::new().unwrap();
+    let mut server = Server::start(home.path(), &[], &[]);
     server.initialize("2025-11-25", &json!({}), "test");
     let first = server.request(1, "tools/list", &json!({}));
     let second = server.request(2, "tools/list", &json!({}));
@@ -107,21 +108,21 @@ fn the_list_is_in_one_order_and_every_tool_states_all_four_hints() {
 
 #[test]
 fn looking_around_writes_nothing_to_disk() {
-    let home = Home::new();
-    let mut server = Server::start(&home, &[], &[]);
+    let home = TempDir::new().unwrap();
+    let mut server = Server::start(home.path(), &[], &[]);
     server.request(1, DISCOVER, &modern(json!({}), &json!({}), "test"));
     server.initialize("2025-11-25", &json!({}), "test");
     server.request(2, "ping", &json!({}));
     server.request(3, "tools/list", &json!({}));
     server.request(4, "tools/call", &json!({ "name": "no_such_tool" }));
     server.finish();
-    assert_eq!(home.contents(), Vec::<std::path::PathBuf>::new());
+    assert_eq!(contents(home.path()), Vec::<std::path::PathBuf>::new());
 }
 
 #[test]
 fn every_kind_of_id_comes_back_as_it_was() {
-    let home = Home::new();
-    let mut server = Server::start(&home, &[], &[]);
+    let home = TempDir::new().unwrap();
+    let mut server = Server::start(home.path(), &[], &[]);
     server.initialize("2025-11-25", &json!({}), "test");
     for id in [
         json!(0),
@@ -140,8 +141,8 @@ fn every_kind_of_id_comes_back_as_it_was() {
 
 #[test]
 fn what_comes_before_the_first_request_or_too_late_is_ignored() {
-    let home = Home::new();
-    let mut server = Server::start(&home, &[], &[]);
+    let home = TempDir::new().unwrap();
+    let mut server = Server::start(home.path(), &[], &[]);
     let stray = [
         json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 7 } }),
         json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }),
@@ -168,8 +169,8 @@ fn what_comes_before_the_first_request_or_too_late_is_ignored() {
 
 #[test]
 fn frames_that_make_no_sense_are_refused_and_the_server_lives() {
-    let home = Home::new();
-    let mut server = Server::start(&home, &[], &[]);
+    let home = TempDir::new().unwrap();
+    let mut server = Server::start(home.path(), &[], &[]);
     server.initialize("2025-11-25", &json!({}), "test");
     for garbage in [
         "",
@@ -215,8 +216,8 @@ fn frames_that_make_no_sense_are_refused_and_the_server_lives() {
 
 #[test]
 fn standard_output_carries_messages_only_however_much_is_logged() {
-    let home = Home::new();
-    let mut server = Server::start(&home, &[], &[("VALETKEY_LOG", "trace")]);
+    let home = TempDir::new().unwrap();
+    let mut server = Server::start(home.path(), &[], &[("VALETKEY_LOG", "trace")]);
     server.initialize("2025-11-25", &json!({}), "canary-client");
     server.send_line("garbage");
     server.request(1, "tools/list", &json!({}));
@@ -242,8 +243,8 @@ fn standard_output_carries_messages_only_however_much_is_logged() {
 
 #[test]
 fn answers_to_a_client_that_writes_everything_and_closes_all_arrive() {
-    let home = Home::new();
-    let mut server = Server::start(&home, &[], &[]);
+    let home = TempDir::new().unwrap();
+    let mut server = Server::start(home.path(), &[], &[]);
     server.send(&json!({ "jsonrpc": "2.0", "id": "open", "method": "initialize", "params": {
         "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "t", "version": "1" } } }));
     server.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
@@ -258,8 +259,8 @@ fn answers_to_a_client_that_writes_everything_and_closes_all_arrive() {
 fn the_end_of_the_input_and_each_signal_end_the_process_well() {
     for signal in [None, Some("TERM"), Some("INT"), Some("HUP")] {
         for opened in [false, true] {
-            let home = Home::new();
-            let mut server = Server::start(&home, &[], &[]);
+            let home = TempDir::new().unwrap();
+            let mut server = Server::start(home.path(), &[], &[]);
             server.request(1, DISCOVER, &modern(json!({}), &json!({}), "test"));
             if opened {
                 server.initialize("2025-11-25", &json!({}), "test");
@@ -272,7 +273,7 @@ fn the_end_of_the_input_and_each_signal_end_the_process_well() {
             }
             let status = server.ended();
             assert_eq!(status.code(), Some(0), "{signal:?}, opened: {opened}");
-            assert_eq!(home.contents(), Vec::<std::path::PathBuf>::new());
+            assert_eq!(contents(home.path()), Vec::<std::path::PathBuf>::new());
         }
     }
 }
