@@ -85,7 +85,7 @@ impl Site {
             _ => None,
         })
         .unwrap();
-        let clock = Clock::standing_at(Timestamp::UNIX_EPOCH + Duration::from_hours(500000));
+        let clock = Clock::standing_at(Timestamp::UNIX_EPOCH + Duration::from_hours(500_000));
         let (broker, listeners) = Broker::new(Settings {
             config: Arc::new(config),
             http: Http::new(),
