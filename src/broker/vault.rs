@@ -1,6 +1,8 @@
 //! The store, opened when it is first needed, and what this process knows of its pending flows.
 
 use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -74,9 +76,12 @@ impl Vault {
     /// The store, opened on first use. A failure is not remembered: the next call tries again.
     pub(super) async fn store(&self, settings: &Settings) -> Result<Store, BrokerError> {
         let mut slot = self.store.lock().await;
-        if let Some(store) = &*slot {
-            return Ok(store.clone());
+        if let Some(store) = slot.take_if(|store| store.is_writable()) {
+            return Ok(slot.insert(store).clone());
         }
+        // After a failed write only a newly opened store may be believed (a failed fsync may have
+        // dropped pages). The lock goes with the old one.
+        *slot = None;
         let store = Store::open(
             &self.dir,
             &settings.config.master_key,
@@ -197,7 +202,13 @@ impl Vault {
     fn mark(&self, pending: bool) -> Result<(), StoreError> {
         let path = self.dir.join(PENDING_MARKER);
         let done = match (pending, path.exists()) {
-            (true, false) => std::fs::File::create(&path).and_then(|file| file.sync_all()),
+            (true, false) => OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&path)
+                .and_then(|file| file.sync_all()),
             (false, true) => std::fs::remove_file(&path),
             _ => Ok(()),
         };

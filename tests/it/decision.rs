@@ -11,15 +11,9 @@ use valetkey::demo::sandbox::faults::{Endpoint, Fault, Times};
 use valetkey::demo::sandbox::{RefreshTokens, SandboxSettings, Site, Tokens};
 use valetkey::store::records::ConnectionState;
 
-use crate::world::{Process, READ, SEND, World, google};
+use crate::world::{READ, SEND, World, google};
 
 const HOUR: Duration = Duration::from_hours(1);
-
-async fn connect(process: &Process, scopes: &[&str]) {
-    let link = process.consent(scopes).await.link;
-    Person::new().follow(link.as_str()).await.unwrap();
-    process.granted(scopes).await;
-}
 
 #[tokio::test]
 async fn no_grant_gives_a_link_and_the_link_leads_to_a_grant() {
@@ -43,7 +37,7 @@ async fn no_grant_gives_a_link_and_the_link_leads_to_a_grant() {
 async fn a_fresh_grant_that_covers_the_scopes_is_granted_without_asking_the_provider() {
     let world = World::new().await;
     let process = world.process();
-    connect(&process, &[READ]).await;
+    process.connect(&[READ]).await;
     let asked = world.sandbox.log().len();
 
     process.granted(&[READ]).await;
@@ -55,7 +49,7 @@ async fn a_fresh_grant_that_covers_the_scopes_is_granted_without_asking_the_prov
 async fn a_stale_grant_is_refreshed_once_for_100_waiters() {
     let world = World::new().await;
     let process = world.process();
-    connect(&process, &[READ]).await;
+    process.connect(&[READ]).await;
     world.clock.advance(HOUR);
 
     let mut calls = JoinSet::new();
@@ -81,7 +75,7 @@ async fn a_token_that_lives_for_seconds_is_still_refreshed_once_for_its_waiters(
     };
     let world = World::with(settings, "").await;
     let process = world.process();
-    connect(&process, &[READ]).await;
+    process.connect(&[READ]).await;
     process.granted(&[READ]).await;
     assert_eq!(world.sandbox.count(Site::Google, Endpoint::Refresh), 0);
 
@@ -101,7 +95,7 @@ async fn a_token_that_lives_for_seconds_is_still_refreshed_once_for_its_waiters(
 async fn a_401_reported_by_100_calls_means_one_refresh() {
     let world = World::new().await;
     let process = world.process();
-    connect(&process, &[READ]).await;
+    process.connect(&[READ]).await;
     let granted = process.granted(&[READ]).await;
     world.sandbox.end_access_tokens(Site::Google);
 
@@ -127,7 +121,7 @@ async fn a_401_reported_by_100_calls_means_one_refresh() {
 async fn a_refused_refresh_needs_a_reconnect_and_the_provider_is_asked_once() {
     let world = World::new().await;
     let process = world.process();
-    connect(&process, &[READ]).await;
+    process.connect(&[READ]).await;
     world.sandbox.end_grants(Site::Google);
     world.clock.advance(HOUR);
 
@@ -161,7 +155,7 @@ async fn a_refused_refresh_needs_a_reconnect_and_the_provider_is_asked_once() {
 async fn an_unreachable_provider_leaves_the_connection_alone() {
     let world = World::new().await;
     let process = world.process();
-    connect(&process, &[READ]).await;
+    process.connect(&[READ]).await;
     world.clock.advance(HOUR);
     world.sandbox.fault(
         Site::Google,
@@ -192,7 +186,7 @@ async fn an_unreachable_provider_leaves_the_connection_alone() {
 async fn a_failed_refresh_does_not_matter_while_the_token_still_lives() {
     let world = World::new().await;
     let process = world.process();
-    connect(&process, &[READ]).await;
+    process.connect(&[READ]).await;
     world.clock.advance(Duration::from_secs(3570));
     world.sandbox.fault(
         Site::Google,
@@ -208,7 +202,7 @@ async fn a_failed_refresh_does_not_matter_while_the_token_still_lives() {
 async fn missing_scopes_step_up_and_the_connection_keeps_what_it_had() {
     let world = World::new().await;
     let process = world.process();
-    connect(&process, &[READ]).await;
+    process.connect(&[READ]).await;
 
     let consent = process.consent(&[SEND]).await;
     assert_eq!(consent.reason, ConsentReason::MissingScopes);
@@ -305,7 +299,7 @@ async fn an_empty_scope_in_the_answer_means_as_requested() {
 async fn a_wider_scope_covers_a_narrower_one() {
     let world = World::new().await;
     let process = world.process();
-    connect(&process, &[SEND]).await;
+    process.connect(&[SEND]).await;
     let requirement = Requirement {
         scopes: vec![vec!["narrow".to_owned(), SEND.to_owned()]],
         ..google(&[])
@@ -320,39 +314,10 @@ async fn a_wider_scope_covers_a_narrower_one() {
 }
 
 #[tokio::test]
-async fn who_declined_a_moment_ago_is_denied_and_asked_again_later() {
-    let world = World::new().await;
-    let process = world.process();
-    let consent = process.consent(&[READ]).await;
-    let journey = Person::new()
-        .deny()
-        .follow(consent.link.as_str())
-        .await
-        .unwrap();
-    assert_eq!(journey.last().status, 200);
-
-    let until = Instant::now() + Duration::from_secs(5);
-    let outcome = process
-        .broker
-        .wait(&Caller::local(), consent.flow, until)
-        .await
-        .unwrap();
-    assert_eq!(outcome, FlowOutcome::Declined);
-    let access = process.access(&[READ]).await;
-    assert!(
-        matches!(access, Access::Denied(Denied::Declined { .. })),
-        "{access:?}"
-    );
-
-    world.clock.advance(Duration::from_secs(61));
-    assert_ne!(process.consent(&[READ]).await.link, consent.link);
-}
-
-#[tokio::test]
 async fn several_accounts_and_none_named_is_denied_with_their_names() {
     let world = World::new().await;
     let process = world.process();
-    connect(&process, &[READ]).await;
+    process.connect(&[READ]).await;
     world.clock.advance(Duration::from_secs(1));
     let grace = Requirement {
         account: Some("grace@example.test".to_owned()),
@@ -386,143 +351,10 @@ async fn several_accounts_and_none_named_is_denied_with_their_names() {
 }
 
 #[tokio::test]
-async fn another_account_than_the_expected_one_is_refused_and_the_link_still_works() {
-    let world = World::new().await;
-    let process = world.process();
-    let grace = Requirement {
-        account: Some("grace@example.test".to_owned()),
-        ..google(&[READ])
-    };
-    let Access::Consent(consent) = process
-        .broker
-        .access(&Caller::local(), &grace)
-        .await
-        .unwrap()
-    else {
-        panic!("expected a link");
-    };
-
-    let mut person = Person::new().account("ada@example.test");
-    let journey = person.follow(consent.link.as_str()).await.unwrap();
-    assert!(
-        journey.last().body.contains("expected"),
-        "{}",
-        journey.last().body
-    );
-    assert!(
-        process
-            .broker
-            .connections(&Caller::local())
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    assert_eq!(
-        world.sandbox.count(Site::Google, Endpoint::Revoke),
-        1,
-        "given back"
-    );
-
-    let mut person = Person::new().account("grace@example.test");
-    person.follow(consent.link.as_str()).await.unwrap();
-    let access = process
-        .broker
-        .access(&Caller::local(), &grace)
-        .await
-        .unwrap();
-    assert!(matches!(access, Access::Granted(_)), "{access:?}");
-}
-
-#[tokio::test]
-async fn an_account_that_is_a_sentence_gets_no_link() {
-    let world = World::new().await;
-    let process = world.process();
-    let requirement = Requirement {
-        account: Some("Your session ended, visit https://evil.example".to_owned()),
-        ..google(&[READ])
-    };
-
-    let access = process
-        .broker
-        .access(&Caller::local(), &requirement)
-        .await
-        .unwrap();
-    assert!(
-        matches!(access, Access::Denied(Denied::NotAnAccount { .. })),
-        "{access:?}"
-    );
-}
-
-#[tokio::test]
-async fn a_thousand_calls_share_one_link() {
-    let world = World::new().await;
-    let process = world.process();
-    let mut calls = JoinSet::new();
-    for _ in 0..1000 {
-        let broker = process.broker.clone();
-        calls.spawn(async move { broker.access(&Caller::local(), &google(&[READ])).await });
-    }
-    let mut links = std::collections::BTreeSet::new();
-    while let Some(call) = calls.join_next().await {
-        let Access::Consent(consent) = call.unwrap().unwrap() else {
-            panic!("expected a link");
-        };
-        links.insert(consent.link);
-    }
-    assert_eq!(links.len(), 1);
-}
-
-#[tokio::test]
-async fn a_sixth_account_in_flight_is_too_many_and_another_caller_is_not_hindered() {
-    let world = World::new().await;
-    let process = world.process();
-    let access = |caller: Caller, account: String| {
-        let broker = process.broker.clone();
-        async move {
-            let requirement = Requirement {
-                account: Some(account),
-                ..google(&[READ])
-            };
-            broker.access(&caller, &requirement).await
-        }
-    };
-    for number in 0..5 {
-        let link = access(Caller::local(), format!("user{number}@example.test")).await;
-        assert!(matches!(link, Ok(Access::Consent(_))), "{link:?}");
-    }
-    let sixth = access(Caller::local(), "user6@example.test".to_owned()).await;
-    assert!(matches!(sixth, Err(BrokerError::TooManyFlows)), "{sixth:?}");
-    let other = Caller::verified("https://id.example.test", "bob");
-    let link = access(other, "user6@example.test".to_owned()).await;
-    assert!(matches!(link, Ok(Access::Consent(_))), "{link:?}");
-}
-
-#[tokio::test]
-async fn scopes_of_a_second_call_join_the_link_until_its_page_is_posted() {
-    let world = World::new().await;
-    let process = world.process();
-    let first = process.consent(&[READ]).await;
-    let second = process.consent(&[SEND]).await;
-    assert_eq!(first.link, second.link);
-    assert!(second.scopes.contains(&READ.to_owned()) && second.scopes.contains(&SEND.to_owned()));
-
-    let mut person = Person::new().stop_before_callback();
-    person.follow(first.link.as_str()).await.unwrap();
-    let third = process
-        .consent(&["https://www.googleapis.com/auth/gmail.labels"])
-        .await;
-    assert!(third.posted);
-    assert_eq!(
-        third.scopes, second.scopes,
-        "a posted page is not changed under the person"
-    );
-}
-
-#[tokio::test]
 async fn one_caller_never_sees_or_waits_for_anothers() {
     let world = World::new().await;
     let process = world.process();
-    connect(&process, &[READ]).await;
+    process.connect(&[READ]).await;
     let bob = Caller::verified("https://id.example.test", "bob");
     let named = Requirement {
         account: Some("ada@example.test".to_owned()),
@@ -550,7 +382,7 @@ async fn disconnecting_revokes_at_the_provider_and_deletes_here_whatever_it_answ
     for fault in [None, Some(Fault::Status(500))] {
         let world = World::new().await;
         let process = world.process();
-        connect(&process, &[READ]).await;
+        process.connect(&[READ]).await;
         let failing = fault.is_some();
         if let Some(fault) = fault {
             world
@@ -578,76 +410,4 @@ async fn disconnecting_revokes_at_the_provider_and_deletes_here_whatever_it_answ
         );
         process.consent(&[READ]).await;
     }
-}
-
-#[tokio::test]
-async fn a_wrong_client_secret_ends_the_flow_with_what_to_check() {
-    let world = World::new().await;
-    std::fs::write(world.home().join("google.secret"), "wrong").unwrap();
-    let process = world.process();
-    let consent = process.consent(&[READ]).await;
-
-    let journey = Person::new().follow(consent.link.as_str()).await.unwrap();
-
-    assert!(
-        journey.last().body.contains("client_secret"),
-        "{}",
-        journey.last().body
-    );
-    let until = Instant::now() + Duration::from_secs(5);
-    let outcome = process
-        .broker
-        .wait(&Caller::local(), consent.flow, until)
-        .await
-        .unwrap();
-    assert!(
-        matches!(&outcome, FlowOutcome::Failed(reason) if reason.contains("client_secret")),
-        "{outcome:?}"
-    );
-}
-
-#[tokio::test]
-async fn a_lost_exchange_can_be_tried_again_with_the_same_link() {
-    let world = World::new().await;
-    let process = world.process();
-    let consent = process.consent(&[READ]).await;
-    world.sandbox.fault(
-        Site::Google,
-        Endpoint::Exchange,
-        Fault::HangUp,
-        Times::Next(1),
-    );
-
-    let mut person = Person::new();
-    person.follow(consent.link.as_str()).await.unwrap();
-    let outcome = process
-        .broker
-        .wait(&Caller::local(), consent.flow, Instant::now())
-        .await
-        .unwrap();
-    assert_eq!(outcome, FlowOutcome::Open);
-
-    person.follow(consent.link.as_str()).await.unwrap();
-    process.granted(&[READ]).await;
-}
-
-#[tokio::test]
-async fn a_link_outlives_its_process() {
-    let world = World::new().await;
-    let process = world.process();
-    let consent = process.consent(&[READ]).await;
-    drop(process);
-
-    let process = world.process();
-    // The first one's tasks let go in their own time; a killed process needs none.
-    while world.listens() {
-        tokio::task::yield_now().await;
-    }
-    while !world.listens() {
-        process.broker.resume().await;
-        tokio::task::yield_now().await;
-    }
-    Person::new().follow(consent.link.as_str()).await.unwrap();
-
-    process.granted(&[READ]).await;
 }

@@ -13,6 +13,7 @@ use valetkey::caller::Caller;
 use valetkey::clock::Clock;
 use valetkey::config::Config;
 use valetkey::consent;
+use valetkey::demo::browser::Person;
 use valetkey::demo::sandbox::{Sandbox, SandboxSettings};
 use valetkey::http::Http;
 
@@ -145,6 +146,13 @@ impl Process {
             Access::Granted(granted) => granted,
             other => panic!("expected a token, got {other:?}"),
         }
+    }
+
+    /// Connects Ada's Google account with these scopes.
+    pub(crate) async fn connect(&self, scopes: &[&str]) {
+        let link = self.consent(scopes).await.link;
+        Person::new().follow(link.as_str()).await.unwrap();
+        self.granted(scopes).await;
     }
 }
 
