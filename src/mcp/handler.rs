@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::mcp::answer::{self, Client, Way};
 use crate::mcp::catalog::Catalog;
 use crate::mcp::request_state::RequestStates;
-use crate::mcp::turn::{Retry, Turn};
+use crate::mcp::turn::{Answer, Retry, Turn};
 
 const INSTRUCTIONS: &str = "Tools of Gmail, Slack and GitHub that act as the user, with the \
     user's own permission. When a result says that authorization is required, show the user its \
@@ -73,11 +73,10 @@ impl Handler {
         tool: &Tool,
         request: CallToolRequestParams,
         context: &RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        let started = Instant::now();
+    ) -> Answer {
         let version = context.protocol_version();
         let implementation = context.client_info();
-        let way = answer::way(
+        let mut way = answer::way(
             Client {
                 version: version.as_ref(),
                 capabilities: context.client_capabilities().as_ref(),
@@ -85,6 +84,10 @@ impl Handler {
             },
             self.config.elicitation,
         );
+        if way == Way::Request && self.config.server.hold.is_zero() {
+            // A call that may not stay open cannot ask meanwhile.
+            way = Way::Text;
+        }
         // Older clients know no requestState, and what they send under its name means nothing.
         let retry = request
             .request_state
@@ -103,21 +106,9 @@ impl Handler {
             client_name: implementation.as_ref().map(|client| client.name.as_str()),
             peer: &context.peer,
             progress: context.meta.get_progress_token(),
-            way: if way == Way::Request && self.config.server.hold.is_zero() {
-                Way::Text
-            } else {
-                way
-            },
+            way,
         };
-        let (outcome, answer) = turn.answer(retry).await;
-        tracing::info!(
-            tool.name = tool.name,
-            provider = tool.provider,
-            outcome,
-            duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            "tool call"
-        );
-        answer
+        turn.answer(retry).await
     }
 }
 
@@ -153,14 +144,24 @@ impl ServerHandler for Handler {
                 None,
             ));
         };
-        tokio::select! {
+        let started = Instant::now();
+        let (outcome, answer) = tokio::select! {
             biased;
-            () = context.ct.cancelled() => {
-                // Nobody reads this: the SDK drops the answer to a cancelled request.
-                Err(ErrorData::internal_error("The call was cancelled.", None))
-            }
+            // Nobody reads this: the SDK drops the answer to a cancelled request.
+            () = context.ct.cancelled() => (
+                "cancelled",
+                Err(ErrorData::internal_error("The call was cancelled.", None)),
+            ),
             answer = self.call(tool, request, &context) => answer,
-        }
+        };
+        tracing::info!(
+            tool.name = tool.name,
+            provider = tool.provider,
+            outcome,
+            duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "tool call"
+        );
+        answer
     }
 
     async fn on_custom_request(

@@ -23,14 +23,23 @@ const MAX_COMPLETED: u8 = 2;
 /// A call that has arrived.
 #[derive(Debug)]
 pub(super) struct Turn<'a> {
+    /// What runs a tool.
     pub calls: &'a Calls,
+    /// What a client keeps for us.
     pub states: &'a RequestStates,
+    /// How long a call may be held.
     pub limits: &'a Server,
+    /// On whose behalf.
     pub caller: &'a Caller,
+    /// The tool.
     pub tool: &'a Tool,
+    /// Its arguments.
     pub arguments: &'a Map<String, Value>,
+    /// What the client calls itself.
     pub client_name: Option<&'a str>,
+    /// The client.
     pub peer: &'a Peer<RoleServer>,
+    /// Where the client wants to hear of progress.
     pub progress: Option<ProgressToken>,
     /// How a link travels to this client.
     pub way: Way,
@@ -51,7 +60,9 @@ pub(super) type Answer = (&'static str, Result<CallToolResponse, ErrorData>);
 /// Where a turn stands.
 #[derive(Clone, Copy, Debug)]
 struct Stage {
+    /// How the next link travels.
     way: Way,
+    /// How many flows the call has seen completed.
     completed: u8,
 }
 

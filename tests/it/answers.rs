@@ -1,94 +1,14 @@
-//! How a link reaches the person, and how the same call goes on: every era, on raw frames.
+//! How a link reaches the person in every era, on raw frames.
 
 use serde_json::{Value, json};
 use valetkey::demo::browser::Person;
 use valetkey::demo::sandbox::Site;
 use valetkey::demo::sandbox::faults::Endpoint;
 
-use crate::frames::{Server, contents, modern};
-use crate::host::{Host, MARKER, create, search};
-
-const CREATED: Endpoint = Endpoint::Api("issues/create");
-
-fn urls() -> Value {
-    json!({ "elicitation": { "form": {}, "url": {} } })
-}
-
-/// A call of protocol 2026-07-28.
-fn call(server: &mut Server, id: i64, params: Value) -> Value {
-    server.request(id, "tools/call", &modern(params, &urls(), "test"))
-}
-
-/// The retry of a call that was answered with an elicitation.
-fn retry(params: &Value, asked: &Value, action: &str) -> Value {
-    let mut params = params.clone();
-    params["requestState"] = asked["result"]["requestState"].clone();
-    params["inputResponses"] = json!({ "connect": { "action": action } });
-    params
-}
-
-fn link_of(asked: &Value) -> String {
-    let elicitation = &asked["result"]["inputRequests"]["connect"]["params"];
-    elicitation["url"]
-        .as_str()
-        .unwrap_or_else(|| panic!("no link in {asked}"))
-        .to_owned()
-}
-
-fn text_of(answer: &Value) -> &str {
-    answer["result"]["content"][0]["text"]
-        .as_str()
-        .unwrap_or_else(|| panic!("no text in {answer}"))
-}
-
-/// Asserts that the answer is the link as text, in both forms, and returns the link.
-fn link_as_text(answer: &Value) -> String {
-    assert_eq!(answer["result"]["isError"], true, "{answer}");
-    let required = &answer["result"]["structuredContent"]["authorization_required"];
-    let link = required["url"]
-        .as_str()
-        .unwrap_or_else(|| panic!("no link in {answer}"));
-    assert!(text_of(answer).contains(link), "{answer}");
-    assert!(
-        required["message"].as_str().unwrap().contains(link),
-        "{answer}"
-    );
-    assert_eq!(required["provider"], "GitHub");
-    assert_eq!(
-        required["scopes"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|scope| *scope == "repo")
-            .count(),
-        1
-    );
-    assert!(
-        required["expires_at"].is_string() && required["flow"].is_string(),
-        "{answer}"
-    );
-    link.to_owned()
-}
-
-fn assert_finished(answer: &Value) {
-    assert_eq!(answer["result"]["isError"], false, "{answer}");
-    assert_eq!(answer["result"]["_meta"]["valetkey/trust"], "untrusted");
-    let account = answer["result"]["structuredContent"]["account"].as_str();
-    let account = account.unwrap_or_else(|| panic!("nobody acted: {answer}"));
-    assert!(account.starts_with("ada"), "{account}");
-    assert!(
-        text_of(answer).contains(&format!("Account: {account}")),
-        "{answer}"
-    );
-}
-
-/// No credential of the sandbox in what the client or the log got.
-fn assert_clean(server: Server) {
-    let (raw, log) = server.finish();
-    for line in raw.iter().map(String::as_str).chain(log.lines()) {
-        assert!(!line.contains(MARKER), "a credential leaked: {line}");
-    }
-}
+use crate::frames::{contents, modern};
+use crate::host::{
+    Host, assert_clean, assert_finished, call, link_as_text, link_of, retry, search, text_of, urls,
+};
 
 #[test]
 fn a_modern_call_asks_without_an_elicitation_id_and_its_retry_is_held_until_the_grant_is_stored() {
@@ -341,71 +261,6 @@ fn who_declines_at_the_provider_is_not_asked_again() {
 }
 
 #[test]
-fn a_state_of_another_call_or_an_altered_one_is_an_error_and_nothing_runs() {
-    let host = Host::new("  hold_s: 0");
-    let mut server = host.server();
-    let asked = call(&mut server, 1, create());
-    host.connect(&link_of(&asked));
-    let good = retry(&create(), &asked, "accept");
-    let state = good["requestState"].as_str().unwrap().to_owned();
-    let mut other_title = good.clone();
-    other_title["arguments"]["title"] = json!("The bell is too quiet");
-    let mut other_tool = retry(&search(), &asked, "accept");
-    other_tool["requestState"] = json!(state);
-    let altered = |state: String| {
-        let mut params = good.clone();
-        params["requestState"] = json!(state);
-        params
-    };
-    let cases = [
-        other_title,
-        other_tool,
-        altered(format!("{state}-TAMPERED")),
-        altered(state[..state.len() - 1].to_owned()),
-        altered(state.replacen(
-            &state[..1],
-            if state.starts_with('A') { "B" } else { "A" },
-            1,
-        )),
-        altered(String::new()),
-        altered("A".repeat(1 << 20)),
-    ];
-    for (at, params) in cases.into_iter().enumerate() {
-        let refused = call(&mut server, 10 + i64::try_from(at).unwrap(), params);
-        assert_eq!(refused["error"]["code"], -32602, "case {at}: {refused}");
-        assert_eq!(refused["error"]["data"]["reason"], "invalid", "case {at}");
-    }
-    assert_eq!(host.world.sandbox.count(Site::GitHub, CREATED), 0);
-    assert_eq!(call(&mut server, 99, good)["result"]["isError"], false);
-    assert_clean(server);
-}
-
-#[test]
-fn ten_replays_of_a_write_write_once() {
-    let host = Host::new("");
-    let mut server = host.server();
-    let asked = call(&mut server, 1, create());
-    let params = modern(retry(&create(), &asked, "accept"), &urls(), "test");
-    for id in 10..20 {
-        server
-            .send(&json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params }));
-    }
-    host.connect(&link_of(&asked));
-    let answers: Vec<Value> = (10..20).map(|id| server.answer(id)).collect();
-    let done = answers
-        .iter()
-        .filter(|answer| answer["result"]["isError"] == false)
-        .count();
-    let used = answers
-        .iter()
-        .filter(|answer| answer["error"]["data"]["reason"] == "used")
-        .count();
-    assert_eq!((done, used), (1, 9), "{answers:?}");
-    assert_eq!(host.world.sandbox.count(Site::GitHub, CREATED), 1);
-    assert_clean(server);
-}
-
-#[test]
 fn the_elicitation_repeats_nothing_that_the_model_wrote() {
     let host = Host::new("");
     let mut server = host.server();
@@ -455,113 +310,34 @@ fn a_call_whose_arguments_do_not_fit_asks_nobody() {
 }
 
 #[test]
-fn a_cancelled_call_is_answered_with_nothing_and_its_flow_stays() {
+fn each_call_leaves_one_line_in_the_log_that_says_what_and_not_with_what() {
     let host = Host::new("");
     let mut server = host.server();
-    server.initialize("2025-11-25", &urls(), "test");
-    server.send(&json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": search() }));
-    let asked = server.expect(|message| message["method"] == "elicitation/create");
-    server.send(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 1 } }));
-    server.request(2, "ping", &json!({}));
-    host.connect(asked["params"]["url"].as_str().unwrap());
-    assert_finished(&server.request(3, "tools/call", &search()));
-    assert_eq!(server.unread(), Vec::<Value>::new());
-    assert_clean(server);
-}
-
-#[test]
-fn a_thousand_calls_share_one_link_and_all_go_on() {
-    let host = Host::new("");
-    let mut server = host.server();
-    let asked = call(&mut server, 0, search());
-    for id in 1..=1000 {
-        let params = modern(retry(&search(), &asked, "accept"), &urls(), "test");
-        server
-            .send(&json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params }));
-    }
+    let mut params = search();
+    params["arguments"]["query"] = json!("hush-hush\n{\"level\":\"ERROR\"}");
+    let asked = call(&mut server, 1, params.clone());
     host.connect(&link_of(&asked));
-    for id in 1..=1000 {
-        assert_finished(&server.answer(id));
-    }
-    assert_eq!(
-        host.world.sandbox.count(Site::GitHub, Endpoint::Exchange),
-        1
+    call(&mut server, 2, retry(&params, &asked, "accept"));
+    call(
+        &mut server,
+        3,
+        json!({ "name": "github_create_issue", "arguments": { "hush": 1 } }),
     );
-    assert_clean(server);
-}
-
-#[test]
-fn a_held_call_does_not_keep_the_process_and_its_retry_works_in_the_next_one() {
-    for signal in [None, Some("TERM"), Some("INT")] {
-        let host = Host::new("");
-        let mut server = host.server();
-        let asked = call(&mut server, 1, search());
-        let params = modern(retry(&search(), &asked, "accept"), &urls(), "test");
-        server
-            .send(&json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params }));
-        server.request(3, "tools/list", &modern(json!({}), &urls(), "test"));
-        let end = std::time::Instant::now();
-        match signal {
-            Some(signal) => crate::stdio::kill(signal, server.id()),
-            None => server.close_input(),
-        }
-        assert_eq!(server.ended().code(), Some(0));
-        // The SDK alone would wait for 5 s, or for 2.
-        assert!(
-            end.elapsed().as_millis() < 1500,
-            "{signal:?}: {:?}",
-            end.elapsed()
-        );
-
-        let mut next = host.server();
-        next.request(1, "tools/list", &modern(json!({}), &urls(), "test"));
-        // The list does not wait for the port, so the person may have to reload.
-        host.connect_when_open(&link_of(&asked));
-        assert_finished(&call(&mut next, 2, retry(&search(), &asked, "accept")));
-        assert_clean(next);
-    }
-}
-
-#[test]
-fn a_token_that_the_provider_refuses_leads_to_a_new_link_that_says_why() {
-    let host = Host::new("");
-    let mut server = host.server();
-    let asked = call(&mut server, 1, search());
-    host.connect(&link_of(&asked));
-    assert_finished(&call(&mut server, 2, search()));
-    host.world.sandbox.end_access_tokens(Site::GitHub);
-    let asked = call(&mut server, 3, search());
-    let message = &asked["result"]["inputRequests"]["connect"]["params"]["message"];
-    assert!(message.as_str().unwrap().contains("Reconnect"), "{asked}");
-    let cancelled = call(&mut server, 4, retry(&search(), &asked, "cancel"));
-    assert_eq!(link_as_text(&cancelled), link_of(&asked));
-    host.connect(&link_of(&asked));
-    assert_finished(&call(&mut server, 5, retry(&search(), &asked, "accept")));
-    assert_clean(server);
-}
-
-#[test]
-fn a_person_who_unticks_the_scope_each_time_is_asked_twice_and_then_told() {
-    let host = Host::new("  hold_s: 0");
-    let mut server = host.server();
-    let params = json!({ "name": "gmail_search", "arguments": { "query": "launch" } });
-    let mut answer = call(&mut server, 1, params.clone());
-    let scope = "https://www.googleapis.com/auth/gmail.readonly";
-    for id in 2..4 {
-        host.follow(Person::new().untick(scope), &link_of(&answer));
-        answer = call(&mut server, id, retry(&params, &answer, "accept"));
-    }
-    assert_eq!(answer["result"]["isError"], true, "{answer}");
-    let required = &answer["result"]["structuredContent"]["authorization_required"];
-    assert!(
-        required["scopes"]
-            .as_array()
-            .unwrap()
-            .contains(&json!(scope)),
-        "{answer}"
-    );
-    assert_eq!(host.world.sandbox.count(Site::Google, Endpoint::AnyApi), 0);
-    host.connect(required["url"].as_str().unwrap());
-    assert_eq!(call(&mut server, 9, params)["result"]["isError"], false);
-    assert_clean(server);
+    let (_, log) = server.finish();
+    assert!(!log.contains("hush"), "{log}");
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let calls: Vec<[&str; 3]> = lines
+        .iter()
+        .filter(|line| line["message"] == "tool call" && line["duration_ms"].is_u64())
+        .map(|line| ["tool.name", "provider", "outcome"].map(|key| line[key].as_str().unwrap()))
+        .collect();
+    let expected = [
+        ["github_search_issues", "github", "asked"],
+        ["github_search_issues", "github", "finished"],
+        ["github_create_issue", "github", "failed"],
+    ];
+    assert_eq!(calls, expected);
 }

@@ -8,11 +8,11 @@ use tokio::runtime::Runtime;
 use valetkey::demo::browser::{Journey, Person};
 use valetkey::demo::sandbox::SandboxSettings;
 
-use crate::frames::Server;
+use crate::frames::{Server, modern};
 use crate::world::World;
 
 /// Occurs in every credential of the sandbox.
-pub(crate) const MARKER: &str = "canary";
+const MARKER: &str = "canary";
 
 /// A world whose sandbox answers while the test waits for frames.
 pub(crate) struct Host {
@@ -82,4 +82,84 @@ pub(crate) fn search() -> Value {
 pub(crate) fn create() -> Value {
     json!({ "name": "github_create_issue", "arguments": {
         "repo": "lovelace-labs/engine", "title": "The bell is too loud" } })
+}
+
+pub(crate) fn urls() -> Value {
+    json!({ "elicitation": { "form": {}, "url": {} } })
+}
+
+/// A call of protocol 2026-07-28.
+pub(crate) fn call(server: &mut Server, id: i64, params: Value) -> Value {
+    server.request(id, "tools/call", &modern(params, &urls(), "test"))
+}
+
+/// The retry of a call that was answered with an elicitation.
+pub(crate) fn retry(params: &Value, asked: &Value, action: &str) -> Value {
+    let mut params = params.clone();
+    params["requestState"] = asked["result"]["requestState"].clone();
+    params["inputResponses"] = json!({ "connect": { "action": action } });
+    params
+}
+
+pub(crate) fn link_of(asked: &Value) -> String {
+    let elicitation = &asked["result"]["inputRequests"]["connect"]["params"];
+    elicitation["url"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no link in {asked}"))
+        .to_owned()
+}
+
+pub(crate) fn text_of(answer: &Value) -> &str {
+    answer["result"]["content"][0]["text"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no text in {answer}"))
+}
+
+/// Asserts that the answer is the link as text, in both forms, and returns the link.
+pub(crate) fn link_as_text(answer: &Value) -> String {
+    assert_eq!(answer["result"]["isError"], true, "{answer}");
+    let required = &answer["result"]["structuredContent"]["authorization_required"];
+    let link = required["url"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no link in {answer}"));
+    assert!(text_of(answer).contains(link), "{answer}");
+    assert!(
+        required["message"].as_str().unwrap().contains(link),
+        "{answer}"
+    );
+    assert_eq!(required["provider"], "GitHub");
+    assert_eq!(
+        required["scopes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|scope| *scope == "repo")
+            .count(),
+        1
+    );
+    assert!(
+        required["expires_at"].is_string() && required["flow"].is_string(),
+        "{answer}"
+    );
+    link.to_owned()
+}
+
+pub(crate) fn assert_finished(answer: &Value) {
+    assert_eq!(answer["result"]["isError"], false, "{answer}");
+    assert_eq!(answer["result"]["_meta"]["valetkey/trust"], "untrusted");
+    let account = answer["result"]["structuredContent"]["account"].as_str();
+    let account = account.unwrap_or_else(|| panic!("nobody acted: {answer}"));
+    assert!(account.starts_with("ada"), "{account}");
+    assert!(
+        text_of(answer).contains(&format!("Account: {account}")),
+        "{answer}"
+    );
+}
+
+/// No credential of the sandbox in what the client or the log got.
+pub(crate) fn assert_clean(server: Server) {
+    let (raw, log) = server.finish();
+    for line in raw.iter().map(String::as_str).chain(log.lines()) {
+        assert!(!line.contains(MARKER), "a credential leaked: {line}");
+    }
 }

@@ -13,5 +13,6 @@ mod flows;
 mod frames;
 mod host;
 mod house;
+mod resumption;
 mod stdio;
 mod world;
