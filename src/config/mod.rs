@@ -157,8 +157,8 @@ impl Config {
     }
 }
 
-/// `VALETKEY_LOG`: a filter in the syntax of `tracing-subscriber`'s `EnvFilter`, for example
-/// `info` or `valetkey=debug`. None when it is not set or empty.
+/// `VALETKEY_LOG`: levels by target, in the syntax of `tracing-subscriber`'s `Targets`, for
+/// example `debug` or `valetkey::broker=trace`. None when it is not set or empty.
 pub fn log_filter() -> Option<String> {
     text(&process_variable, "VALETKEY_LOG").ok().flatten()
 }
