@@ -8,6 +8,7 @@ pub mod app;
 pub mod call;
 pub mod connect;
 pub mod connections;
+pub mod demo;
 pub mod disconnect;
 pub mod link;
 pub mod output;
@@ -52,10 +53,15 @@ pub enum Command {
     Disconnect(disconnect::Args),
     Tools(tools::Args),
     Call(call::Args),
+    Demo(demo::Args),
 }
 
 /// Runs a command. The exit code is 0 when it did what it was asked to.
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    // The demo brings a configuration of its own.
+    if let Command::Demo(args) = cli.command {
+        return demo::run(args).await;
+    }
     let app = App::start(cli.config.as_deref())?;
     match cli.command {
         Command::Stdio => stdio::run(app).await,
@@ -64,5 +70,6 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Disconnect(args) => disconnect::run(app, args).await,
         Command::Tools(args) => tools::run(app, args).await,
         Command::Call(args) => call::run(app, args).await,
+        Command::Demo(args) => demo::run(args).await,
     }
 }

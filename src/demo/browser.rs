@@ -12,6 +12,7 @@ mod initiator;
 mod tests;
 
 use std::fmt;
+use std::time::Duration;
 
 use reqwest::header::{ACCEPT, COOKIE, HeaderMap, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{Method, StatusCode};
@@ -20,18 +21,20 @@ use url::Url;
 use crate::demo::browser::cookies::Jar;
 use crate::demo::browser::initiator::{Initiator, fetch_site};
 use crate::demo::form::{Field, Form, Kind, forms};
-use crate::http::Http;
 
 /// Redirects in one navigation before a browser gives up.
 const MAX_REDIRECTS: usize = 20;
+
+/// One page takes less than this.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Pages on the way from a link to its end.
 const MAX_PAGES: usize = 8;
 
 /// A person and their browser. Cookies last as long as it does.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Person {
-    http: Http,
+    http: reqwest::Client,
     cookies: Jar,
     account: Option<String>,
     unticked: Vec<String>,
@@ -96,8 +99,30 @@ pub enum BrowserError {
 
 impl Person {
     /// Somebody with an empty browser who allows everything, as the account that is preselected.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a person's browser is not our client: it goes to loopback past any proxy, and \
+                  carries no token of ours"
+    )]
     pub fn new() -> Self {
-        Self::default()
+        // Fails only when a provider is installed already, which is as good.
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .ok();
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .timeout(PATIENCE)
+            .build()
+            .expect("the settings are constant");
+        Self {
+            http,
+            cookies: Jar::default(),
+            account: None,
+            unticked: Vec::new(),
+            denies: false,
+            stops_before_callback: false,
+        }
     }
 
     /// Chooses this account on the consent page.
@@ -274,7 +299,6 @@ impl Person {
     ) -> Result<Hop, BrowserError> {
         let mut request = self
             .http
-            .client()
             .request(method.clone(), url.clone())
             .header(ACCEPT, "text/html,application/xhtml+xml")
             .header("sec-fetch-mode", "navigate")

@@ -2,5 +2,6 @@
 //! `valetkey demo` shows, and what the tests use as their fake provider.
 
 pub mod browser;
+pub mod client;
 pub mod form;
 pub mod sandbox;

@@ -9,6 +9,7 @@
 mod answers;
 mod consent;
 mod decision;
+mod demo;
 mod flows;
 mod frames;
 mod host;
