@@ -18,7 +18,8 @@ const LAST_WORK: Duration = Duration::from_millis(40);
 fn main() -> ExitCode {
     keep_files_private();
     let cli = Cli::parse();
-    telemetry::start(config::log_filter().as_deref());
+    let filter = config::log_filter();
+    telemetry::start(filter.as_deref().or(cli.command.log_filter()));
     let ended = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -30,25 +30,27 @@ pub async fn follow(
         }
     };
     let provider = &consent.provider;
-    Ok(Err(match outcome {
-        FlowOutcome::Completed => return Ok(Ok(())),
+    match outcome {
+        FlowOutcome::Completed => Ok(Ok(())),
         FlowOutcome::Declined => {
             progress(&format!(
                 "You said no at {provider}. Nothing was connected."
             ));
-            Exit::Declined
+            farewell(broker).await;
+            Ok(Err(Exit::Declined))
         }
         FlowOutcome::Failed(reason) => {
             progress(&format!("{provider} could not be connected. {reason}"));
-            Exit::Failed
+            farewell(broker).await;
+            Ok(Err(Exit::Failed))
         }
         FlowOutcome::Expired | FlowOutcome::Open => {
             progress(
                 "The link ran out and nothing was connected. Run the command again for a new one.",
             );
-            Exit::NeedsConnect
+            Ok(Err(Exit::NeedsConnect))
         }
-    }))
+    }
 }
 
 /// Stays until the browser had time to load the result page. Ctrl-C ends that too.

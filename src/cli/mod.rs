@@ -56,6 +56,17 @@ pub enum Command {
     Demo(demo::Args),
 }
 
+impl Command {
+    /// What is logged when `VALETKEY_LOG` does not say: a command for people tells them itself how
+    /// it goes, and logs what went wrong and what they have to keep.
+    pub fn log_filter(&self) -> Option<&'static str> {
+        match self {
+            Self::Stdio => None,
+            _ => Some("warn,valetkey::store=info"),
+        }
+    }
+}
+
 /// Runs a command. The exit code is 0 when it did what it was asked to.
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     // The demo brings a configuration of its own.
