@@ -1,8 +1,9 @@
 //! `valetkey demo`: the whole loop with nothing real in it, told step by step.
 
-use std::fmt::Write as _;
+mod text;
+
 use std::fs::File;
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::cli::demo::text::{Voice, for_real, invitation, seen, trouble};
 use crate::cli::output::{BOLD, DIM, Exit, GOOD, progress, result, styled, visible};
 use crate::demo::browser::Person;
 use crate::demo::client::{Answer, Client, Link};
@@ -22,10 +24,6 @@ use crate::demo::sandbox::{Sandbox, SandboxSettings, Site};
 
 /// Without a person to wait for, more than this means that something is broken.
 const PATIENCE: Duration = Duration::from_mins(1);
-
-/// What is shown of one result.
-const LINES: usize = 22;
-const COLUMNS: usize = 100;
 
 /// Show the whole loop without credentials: a sandbox plays Google, Slack and GitHub.
 ///
@@ -190,10 +188,10 @@ impl Stage {
         for scene in scenes() {
             self.play(&scene, true).await?;
         }
-        self.voice.say(&format!(
+        self.voice.say(
             "\nThe account is connected now: another call needs no link. This one finds a mail \
-             that hides\ntext from its reader; see what is left of it."
-        ));
+             that hides\ntext from its reader; see what is left of it.",
+        );
         self.play(&encore(), false).await?;
         self.voice.say(&for_real()?);
         Ok(())
@@ -222,7 +220,7 @@ impl Stage {
             tokio::select! {
                 answer = &mut call => break answer?,
                 Some(link) = self.links.recv() => {
-                    show(self.voice, &link, self.person.is_none());
+                    self.voice.say(&invitation(&link, self.person.is_none()));
                     if let Some(person) = &mut self.person {
                         let journey = person.follow(&link.url).await?;
                         let page = journey.last();
@@ -291,42 +289,6 @@ impl Stage {
     }
 }
 
-/// Where the story goes.
-#[derive(Clone, Copy, Debug)]
-struct Voice {
-    json: bool,
-}
-
-impl Voice {
-    fn is_heard_by_a_person(self) -> bool {
-        if self.json {
-            io::stderr().is_terminal()
-        } else {
-            io::stdout().is_terminal()
-        }
-    }
-
-    fn say(self, text: &str) {
-        if self.json {
-            progress(text);
-        } else {
-            // Who closed the output has seen enough; the demo still ends what it began.
-            result(false, &(), text).ok();
-        }
-    }
-}
-
-fn show(voice: Voice, link: &Link, wait: bool) {
-    voice.say(&format!(
-        "Valetkey holds the call and asks, through the client:\n\n  {}\n\n  {}\n",
-        visible(&link.message),
-        styled(BOLD, &visible(&link.url)),
-    ));
-    if wait {
-        voice.say("Open it in a browser on this computer. Waiting for you…");
-    }
-}
-
 /// A list with something in it, at the first level of `structuredContent`.
 fn has_data(answer: &Answer) -> bool {
     let fields = answer.structured.as_ref().and_then(Value::as_object);
@@ -336,91 +298,13 @@ fn has_data(answer: &Answer) -> bool {
         .any(|(_, value)| value.as_array().is_some_and(|items| !items.is_empty()))
 }
 
-/// Both forms of a result, cut to what fits a screen.
-fn seen(answer: &Answer) -> String {
-    let mut shown = String::new();
-    block(&mut shown, "content", &answer.text);
-    if let Some(structured) = &answer.structured {
-        let pretty = serde_json::to_string_pretty(structured).unwrap_or_default();
-        block(&mut shown, "structuredContent", &pretty);
-    }
-    shown
-}
-
-fn block(shown: &mut String, name: &str, text: &str) {
-    let text = visible(text);
-    let lines: Vec<&str> = text.lines().collect();
-    writeln!(shown, "  {}", styled(DIM, name)).expect("a string takes everything");
-    for line in lines.iter().take(LINES) {
-        let mut short: String = line.chars().take(COLUMNS).collect();
-        if short.len() < line.len() {
-            short.push('…');
-        }
-        writeln!(shown, "  {} {short}", styled(DIM, "│")).expect("a string takes everything");
-    }
-    if lines.len() > LINES {
-        let more = format!(
-            "└ and {} more lines, cut here for display",
-            lines.len() - LINES
-        );
-        writeln!(shown, "  {}", styled(DIM, &more)).expect("a string takes everything");
-    }
-}
-
-/// What the server's log says about trouble, for a failure.
-fn trouble(log: &str) -> String {
-    let lines: Vec<&str> = log
-        .lines()
-        .filter(|line| !line.contains(r#""level":"INFO""#))
-        .collect();
-    if lines.is_empty() {
-        return String::new();
-    }
-    let tail = lines[lines.len().saturating_sub(LINES)..].join("\n");
-    format!("\nThe server's log says:\n{}", visible(&tail))
-}
-
 fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
-}
-
-fn for_real() -> anyhow::Result<String> {
-    let program = std::env::current_exe()?;
-    let program = program.display();
-    let snippet = format!(
-        r#"{{
-     "mcpServers": {{
-       "valetkey": {{
-         "command": {},
-         "args": ["stdio"],
-         "env": {{ "GOOGLE_CLIENT_ID": "…", "GOOGLE_CLIENT_SECRET": "…" }}
-       }}
-     }}
-   }}"#,
-        Value::from(program.to_string())
-    );
-    Ok(format!(
-        "\n{}\n\n1. Register an OAuth client at the provider, with this redirect URI (google or \
-         github):\n\n   http://127.0.0.1:8419/oauth/callback/google\n\n   Slack wants https, or an \
-         app with PKCE: see the README.\n\n2. Tell your MCP client its id and secret; for GitHub \
-         the variables begin with GITHUB_:\n\n   {snippet}\n\n3. Ask for something. The first call \
-         of a tool gives you a link. Or connect beforehand, with the\n   same variables set:\n\n   \
-         {program} connect google",
-        styled(BOLD, "For real"),
-    ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn answer(structured: Value) -> Answer {
-        Answer {
-            text: (1..=40).map(|n| format!("line {n} \u{1b}[2J\n")).collect(),
-            structured: Some(structured),
-            is_error: false,
-        }
-    }
 
     #[test]
     fn only_a_list_with_something_in_it_counts_as_data() {
@@ -431,32 +315,12 @@ mod tests {
             (json!({"account": "ada"}), false),
             (json!("text"), false),
         ] {
-            assert_eq!(
-                has_data(&answer(structured.clone())),
-                expected,
-                "{structured}"
-            );
+            let answer = Answer {
+                text: String::new(),
+                structured: Some(structured.clone()),
+                is_error: false,
+            };
+            assert_eq!(has_data(&answer), expected, "{structured}");
         }
-    }
-
-    #[test]
-    fn a_long_result_is_cut_with_a_note_and_cannot_steer_the_terminal() {
-        let shown = anstream::adapter::strip_str(&seen(&answer(json!({})))).to_string();
-        assert!(shown.contains("│ line 22 [2J\n"), "{shown}");
-        assert!(!shown.contains("line 23"), "{shown}");
-        assert!(
-            shown.contains("and 18 more lines, cut here for display"),
-            "{shown}"
-        );
-    }
-
-    #[test]
-    fn the_end_of_the_log_tells_what_went_wrong_and_nothing_else() {
-        let log = "{\"level\":\"INFO\",\"message\":\"a\"}\n{\"level\":\"ERROR\",\"message\":\"b\"}\npanic";
-        assert_eq!(
-            trouble(log),
-            "\nThe server's log says:\n{\"level\":\"ERROR\",\"message\":\"b\"}\npanic"
-        );
-        assert_eq!(trouble("{\"level\":\"INFO\"}"), "");
     }
 }

@@ -97,6 +97,12 @@ pub enum BrowserError {
     },
 }
 
+impl Default for Person {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Person {
     /// Somebody with an empty browser who allows everything, as the account that is preselected.
     #[expect(

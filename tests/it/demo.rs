@@ -46,9 +46,15 @@ fn the_demo_takes_three_calls_through_consent_and_one_without() {
             ("gmail_search", false),
         ]
     );
-    assert_eq!(steps[0]["structuredContent"]["items"][0]["subject"], "Go for launch");
+    assert_eq!(
+        steps[0]["structuredContent"]["items"][0]["subject"],
+        "Go for launch"
+    );
     let hostile = steps[3].to_string();
-    assert!(hostile.contains("invoice") && !hostile.contains('\u{200b}'), "{hostile}");
+    assert!(
+        hostile.contains("invoice") && !hostile.contains('\u{200b}'),
+        "{hostile}"
+    );
     for prefix in ["ya29.", "1//0", "xoxp-", "gho_", "secret-sandbox"] {
         let all = format!("{told}{story}");
         assert!(!all.contains(prefix), "{prefix} is in the story");
@@ -59,8 +65,17 @@ fn the_demo_takes_three_calls_through_consent_and_one_without() {
 fn without_a_terminal_the_story_goes_to_standard_output_uncoloured() {
     let output = demo(&[]);
     let story = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    for words in ["Valetkey demo", "/connect/", "The same call finished.", "\"mcpServers\""] {
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    for words in [
+        "Valetkey demo",
+        "/connect/",
+        "The same call finished.",
+        "\"mcpServers\"",
+    ] {
         assert!(story.contains(words), "{words}: {story}");
     }
     assert!(!story.contains('\u{1b}'), "{story}");
