@@ -92,9 +92,10 @@ fn list(tools: &[Tool]) -> String {
     for tool in tools {
         if tool.toolkit != toolkit {
             toolkit = tool.toolkit;
-            let heading = match tool.provider == toolkit {
-                true => styled(BOLD, toolkit),
-                false => styled(BOLD, &format!("{toolkit}, with {}", tool.provider)),
+            let heading = if tool.provider == toolkit {
+                styled(BOLD, toolkit)
+            } else {
+                styled(BOLD, &format!("{toolkit}, with {}", tool.provider))
             };
             writeln!(text, "{heading}").expect("a string takes everything");
         }
