@@ -231,9 +231,15 @@ fn not_configured(provider: &str, source: Option<&std::path::Path>) -> String {
         Some(path) => format!("to auth.providers in {}", path.display()),
         None => "to auth.providers in a configuration file".to_owned(),
     };
+    let title = match provider {
+        "google" => "Google",
+        "slack" => "Slack",
+        "github" => "GitHub",
+        other => other,
+    };
     match provider {
         "google" | "slack" | "github" => format!(
-            "No {provider} client is configured. Create an OAuth client at {provider}, then set \
+            "No {title} client is configured. Create an OAuth client at {title}, then set \
              {variable}_CLIENT_ID and {variable}_CLIENT_SECRET in the environment of this server \
              (the `env` of the MCP client's configuration) or add an entry with `provider_id: \
              {provider}` {file}, and restart the server."
