@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rmcp::model::{self, CacheScope, ListToolsResult, ToolAnnotations};
+use serde_json::{Map, Value, json};
 use valetkey_toolkits::tool::Tool;
 
 /// How long a client may keep the list, in milliseconds (`ttlMs`, MCP 2026-07-28). It changes only
@@ -48,7 +49,8 @@ fn list(tool: &Tool) -> model::Tool {
         Arc::clone(&tool.input_schema),
     );
     listed.title = Some(tool.title.to_owned());
-    listed.output_schema.clone_from(&tool.output_schema);
+    let output = tool.output_schema.as_deref();
+    listed.output_schema = output.map(|result| Arc::new(or_failure(result)));
     listed.annotations = Some(ToolAnnotations::from_raw(
         Some(tool.title.to_owned()),
         Some(tool.annotations.read_only),
@@ -57,4 +59,54 @@ fn list(tool: &Tool) -> model::Tool {
         Some(tool.annotations.open_world),
     ));
     listed
+}
+
+/// The schema of all that `structuredContent` can be: the result, or why there is none.
+///
+/// The first generation of the TypeScript SDK checks failures too, and drops what does not fit, the
+/// link of a sign-in included.
+fn or_failure(result: &Map<String, Value>) -> Map<String, Value> {
+    let mut schema = result.clone();
+    let required = schema.remove("required").unwrap_or_else(|| json!([]));
+    let failures = [
+        ("error", "Why there is no result."),
+        (
+            "authorization_required",
+            "There is no result before the user has followed the link in `url`.",
+        ),
+    ];
+    let mut cases = vec![json!({ "required": required })];
+    for (name, description) in failures {
+        schema["properties"][name] = json!({ "type": "object", "description": description });
+        cases.push(json!({ "required": [name] }));
+    }
+    schema.insert("anyOf".to_owned(), cases.into());
+    schema
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listed_schema_takes_results_and_failures_and_nothing_else() {
+        let result = json!({
+            "type": "object",
+            "properties": { "items": { "type": "array" } },
+            "required": ["items"],
+            "additionalProperties": false,
+        });
+        let listed = Value::Object(or_failure(result.as_object().unwrap()));
+        let validator = jsonschema::validator_for(&listed).unwrap();
+        for (structured, valid) in [
+            (json!({ "items": [] }), true),
+            (json!({ "error": { "code": "not_found" } }), true),
+            (json!({ "authorization_required": { "url": "x" } }), true),
+            (json!({}), false),
+            (json!({ "items": 1 }), false),
+            (json!({ "items": [], "other": 1 }), false),
+        ] {
+            assert_eq!(validator.is_valid(&structured), valid, "{structured}");
+        }
+    }
 }
