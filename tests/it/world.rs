@@ -75,22 +75,12 @@ impl World {
 
     /// The configuration as a process with this home would load it.
     pub(crate) fn load(&self) -> Config {
-        let home = OsString::from(self.home());
-        Config::load_with(Some(&self.config), &|name| {
-            (name == "HOME").then(|| home.clone())
-        })
-        .unwrap()
+        load(&self.config, self.home())
     }
 
     /// A broker with its browser's side, as one process has them. Ends with the value.
     pub(crate) fn process(&self) -> Process {
-        let (broker, listeners) = Broker::new(Settings {
-            config: Arc::new(self.load()),
-            http: Http::new(),
-            clock: self.clock.clone(),
-        });
-        let browser = tokio::spawn(consent::listener::serve(broker.clone(), listeners));
-        Process { broker, browser }
+        Process::start(self.load(), self.clock.clone())
     }
 
     /// Whether anybody listens on the callback port.
@@ -123,6 +113,16 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    pub(crate) fn start(config: Config, clock: Clock) -> Self {
+        let (broker, listeners) = Broker::new(Settings {
+            config: Arc::new(config),
+            http: Http::new(),
+            clock,
+        });
+        let browser = tokio::spawn(consent::listener::serve(broker.clone(), listeners));
+        Self { broker, browser }
+    }
+
     /// What the local user's call of a Google tool with these scopes gets.
     pub(crate) async fn access(&self, scopes: &[&str]) -> Access {
         let requirement = google(scopes);
@@ -162,6 +162,12 @@ impl Drop for Process {
     }
 }
 
+/// A configuration as a process with this home would load it.
+pub(crate) fn load(config: &Path, home: &Path) -> Config {
+    let home = OsString::from(home);
+    Config::load_with(Some(config), &|name| (name == "HOME").then(|| home.clone())).unwrap()
+}
+
 /// What a Google tool with these scopes requires.
 pub(crate) fn google(scopes: &[&str]) -> Requirement {
     Requirement {
@@ -178,7 +184,7 @@ pub(crate) fn google(scopes: &[&str]) -> Requirement {
 }
 
 /// A port for a callback, outside of the range that the kernel gives to outgoing connections.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let offset = u16::try_from(std::process::id() % 97).unwrap() * 100;
     loop {

@@ -1,0 +1,307 @@
+//! Third-party counterparts in processes of their own: how they are started and talked to.
+
+use std::fs::{self, OpenOptions};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
+use url::Url;
+use valetkey::demo::browser::{Journey, Person};
+use valetkey::demo::form::forms;
+
+use crate::world::free_port;
+
+/// Nothing that a counterpart does takes this long; a test that waits for more has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Who signs in at the emulators.
+pub(crate) const ADA: &str = "ada@example.com";
+
+/// A folder's or a script's place in `tests/peers`.
+pub(crate) fn place(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/peers")
+        .join(name);
+    assert!(
+        path.exists(),
+        "{} is missing: tests/run installs it",
+        path.display()
+    );
+    path
+}
+
+/// A script of `tests/peers` that Node.js runs.
+pub(crate) fn node(script: &str) -> Command {
+    place("node_modules");
+    let mut command = Command::new("node");
+    command.arg(place(script));
+    command
+}
+
+/// A script of `tests/peers` that Python runs, with the packages of `requirements.txt`.
+pub(crate) fn python(script: &str) -> Command {
+    let mut command = Command::new(place(".venv/bin/python"));
+    command.arg(place(script));
+    command
+}
+
+/// A running counterpart that writes a line of JSON at a time, and ends with its standard input.
+pub(crate) struct Peer {
+    name: String,
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Lines<BufReader<ChildStdout>>,
+    /// Its standard error, for the failure of a test.
+    errors: fs::File,
+}
+
+impl Peer {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let errors = tempfile::tempfile().unwrap();
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(errors.try_clone().unwrap())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{:?} does not start: {error}", command.as_std()));
+        let stdout = child.stdout.take().unwrap();
+        Self {
+            name: format!("{:?}", command.as_std()),
+            stdin: child.stdin.take(),
+            lines: BufReader::new(stdout).lines(),
+            child,
+            errors,
+        }
+    }
+
+    /// Its next line.
+    pub(crate) async fn line(&mut self) -> Value {
+        match timeout(PATIENCE, self.lines.next_line()).await {
+            Ok(Ok(Some(line))) => serde_json::from_str(&line)
+                .unwrap_or_else(|_| panic!("{} wrote what is not JSON: {line}", self.name)),
+            Ok(_) => panic!("{} ended: {}", self.name, self.errors()),
+            Err(_) => panic!("{} says nothing: {}", self.name, self.errors()),
+        }
+    }
+
+    pub(crate) async fn say(&mut self, line: &Value) {
+        let line = format!("{line}\n");
+        let stdin = self.stdin.as_mut().unwrap();
+        stdin.write_all(line.as_bytes()).await.unwrap();
+        stdin.flush().await.unwrap();
+    }
+
+    /// Ends it, and returns the lines that nobody has read.
+    pub(crate) async fn finish(mut self) -> Vec<String> {
+        self.stdin = None;
+        let mut unread = Vec::new();
+        let end = async {
+            while let Some(line) = self.lines.next_line().await.unwrap() {
+                unread.push(line);
+            }
+            self.child.wait().await.unwrap()
+        };
+        let status = timeout(PATIENCE, end).await.expect("it did not end");
+        assert!(status.success(), "{}: {}", self.name, self.errors());
+        unread
+    }
+
+    fn errors(&self) -> String {
+        let mut errors = &self.errors;
+        let mut text = String::new();
+        errors.rewind().unwrap();
+        errors.read_to_string(&mut text).unwrap();
+        text
+    }
+}
+
+/// Google, Slack and GitHub as `emulate` plays them, and the home of a Valetkey that is configured
+/// for them.
+pub(crate) struct Emulators {
+    pub(crate) google: Url,
+    pub(crate) slack: Url,
+    pub(crate) github: Url,
+    home: TempDir,
+    config: PathBuf,
+    _peer: Peer,
+}
+
+impl Emulators {
+    pub(crate) async fn start() -> Self {
+        let port = free_port();
+        let public_url = format!("http://localhost:{port}");
+        let mut command = node("emulate.mjs");
+        command.arg(&public_url);
+        let mut peer = Peer::start(command);
+        let urls = peer.line().await;
+        let url = |service: &str| Url::parse(urls[service].as_str().unwrap()).unwrap();
+        let (google, slack, github) = (url("google"), url("slack"), url("github"));
+        let home = TempDir::new().unwrap();
+        for (provider, secret) in [
+            ("google", "google-secret"),
+            ("slack", "slack-secret"),
+            ("github", "github-secret"),
+        ] {
+            write_private(&home.path().join(provider), secret);
+        }
+        let secret = |provider: &str| home.path().join(provider).display().to_string();
+        // The emulated Google has its token endpoint at /oauth2/token. With PKCE, Slack takes
+        // a callback on localhost.
+        let yaml = format!(
+            "auth:
+  providers:
+    - id: google
+      provider_id: google
+      client_id: google-client
+      client_secret: ${{file:{google_secret}}}
+      oauth2:
+        authorization_request: {{ endpoint: {google}o/oauth2/v2/auth }}
+        token_request: {{ endpoint: {google}oauth2/token }}
+        revocation_request: {{ endpoint: {google}oauth2/revoke }}
+        user_info_request: {{ endpoint: {google}oauth2/v2/userinfo }}
+      api: {{ base_url: {google} }}
+    - id: slack
+      provider_id: slack
+      client_id: slack-client
+      client_secret: ${{file:{slack_secret}}}
+      oauth2:
+        pkce: {{ enabled: true }}
+        authorization_request: {{ endpoint: {slack}oauth/v2/authorize }}
+        token_request: {{ endpoint: {slack}api/oauth.v2.access }}
+      api: {{ base_url: {slack}api/ }}
+    - id: github
+      provider_id: github
+      client_id: github-client
+      client_secret: ${{file:{github_secret}}}
+      oauth2:
+        authorization_request: {{ endpoint: {github}login/oauth/authorize }}
+        token_request: {{ endpoint: {github}login/oauth/access_token }}
+      api: {{ base_url: {github} }}
+server:
+  public_url: {public_url}
+  callback_port: {port}
+",
+            google_secret = secret("google"),
+            slack_secret = secret("slack"),
+            github_secret = secret("github"),
+        );
+        let config = home.path().join("valetkey.yaml");
+        write_private(&config, &yaml);
+        Self {
+            google,
+            slack,
+            github,
+            home,
+            config,
+            _peer: peer,
+        }
+    }
+
+    /// The file that the frames of a client's server are recorded in.
+    pub(crate) fn frames(&self) -> PathBuf {
+        self.home.path().join("frames.jsonl")
+    }
+}
+
+fn write_private(path: &Path, text: &str) {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
+/// A client made with an official SDK, with `valetkey stdio` behind the recorder.
+pub(crate) struct Client {
+    peer: Peer,
+    /// The links that it was asked to show, in their order.
+    pub(crate) links: Vec<String>,
+}
+
+impl Client {
+    /// `script` is `client.py` or `client.mjs`, which tell what `mode` and `elicitation` can be.
+    pub(crate) async fn start(
+        emulators: &Emulators,
+        script: &str,
+        mode: &str,
+        elicitation: &str,
+    ) -> Self {
+        let mut command = if script.ends_with(".py") {
+            python(script)
+        } else {
+            node(script)
+        };
+        command
+            .args([mode, elicitation])
+            .arg(place(".venv/bin/python"))
+            .arg(place("record.py"))
+            .arg(emulators.frames())
+            .args([env!("CARGO_BIN_EXE_valetkey"), "--config"])
+            .arg(&emulators.config)
+            .arg("stdio")
+            .env("HOME", emulators.home.path());
+        let mut peer = Peer::start(command);
+        let tools = peer.line().await["tools"].take();
+        assert!(tools.as_array().unwrap().contains(&json!("gmail_search")));
+        Self {
+            peer,
+            links: Vec::new(),
+        }
+    }
+
+    /// One call as the user sees it. Whenever the client shows a link, Ada follows it.
+    pub(crate) async fn call(&mut self, tool: &str, arguments: Value) -> Value {
+        self.peer
+            .say(&json!({ "tool": tool, "arguments": arguments }))
+            .await;
+        loop {
+            let mut line = self.peer.line().await;
+            let Some(link) = line["link"].as_str() else {
+                return line["result"].take();
+            };
+            sign_in(link).await;
+            self.links.push(link.to_owned());
+        }
+    }
+
+    /// Closes the session.
+    pub(crate) async fn finish(self) {
+        assert_eq!(self.peer.finish().await, Vec::<String>::new());
+    }
+}
+
+/// Follows a link of ours, and signs Ada in on the emulator's page, where each user has a form.
+pub(crate) async fn sign_in(link: &str) {
+    let mut person = Person::new();
+    let mut journey = person.open(Url::parse(link).unwrap()).await.unwrap();
+    person.submit(&mut journey, &[]).await.unwrap();
+    let fields = form_of(ADA, &journey);
+    let fields: Vec<_> = fields.iter().map(|(k, v)| (&**k, &**v)).collect();
+    person.submit(&mut journey, &fields).await.unwrap();
+    let page = journey.last();
+    assert_eq!(page.status, 200, "{}", page.body);
+    assert!(page.body.contains("Connected"), "{}", page.body);
+}
+
+/// The fields of the form that shows `user`.
+fn form_of(user: &str, journey: &Journey) -> Vec<(String, String)> {
+    let page = &journey.last().body;
+    let form = page
+        .split_inclusive("</form>")
+        .find(|part| part.contains(user))
+        .unwrap_or_else(|| panic!("the page does not offer {user}: {page}"));
+    let form = forms(form).pop().unwrap();
+    let fields = form.fields.into_iter();
+    let named = fields.filter(|field| !field.name.is_empty());
+    named.map(|field| (field.name, field.value)).collect()
+}
