@@ -8,6 +8,7 @@
 
 mod answers;
 mod consent;
+mod custom_provider;
 mod decision;
 mod demo;
 mod emulate;

@@ -211,7 +211,8 @@ server:
     }
 }
 
-fn write_private(path: &Path, text: &str) {
+/// A file that only its owner can read, as a configuration and its secrets have to be.
+pub(crate) fn write_private(path: &Path, text: &str) {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)

@@ -1,10 +1,15 @@
 // An OAuth server of its own make (oidc-provider) that plays a custom provider, for
 // tests/it/custom_provider.rs. argv[2]: our callback URI; argv[3]: seconds that an access token
-// lives. Prints one line of JSON with the issuer when ready; ends with its standard input.
+// lives. Prints one line of JSON with the issuer when ready, and one for each refresh; ends with its
+// standard input.
 import { createServer } from "node:http";
 import { Provider } from "oidc-provider";
 
 const [callback, lifetime] = process.argv.slice(2);
+
+const tell = (what) => console.log(JSON.stringify(what));
+// The library notes there what a server for others would have to set.
+console.info = console.warn = console.error;
 
 const server = createServer();
 await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -47,8 +52,16 @@ const provider = new Provider(issuer, {
   },
 });
 
+// Tells of each refresh how it ended.
+const isRefresh = (context) => context.oidc.params?.grant_type === "refresh_token";
+provider.on("grant.success", (context) => isRefresh(context) && tell({ refresh: "granted" }));
+provider.on(
+  "grant.error",
+  (context, error) => isRefresh(context) && tell({ refresh: error.error }),
+);
+
 server.on("request", provider.callback());
-console.log(JSON.stringify({ issuer }));
+tell({ issuer });
 
 process.stdin.resume();
 process.stdin.on("end", () => process.exit(0));
