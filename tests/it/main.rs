@@ -7,6 +7,7 @@
 )]
 
 mod answers;
+mod chromium;
 mod consent;
 mod custom_provider;
 mod decision;
