@@ -19,7 +19,7 @@ use valetkey::demo::form::forms;
 use crate::world::free_port;
 
 /// Nothing that a counterpart does takes this long; a test that waits for more has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Who signs in at the emulators.
 pub(crate) const ADA: &str = "ada@example.com";
@@ -84,12 +84,12 @@ impl Peer {
 
     /// Its next line.
     pub(crate) async fn line(&mut self) -> Value {
-        match timeout(PATIENCE, self.lines.next_line()).await {
-            Ok(Ok(Some(line))) => serde_json::from_str(&line)
-                .unwrap_or_else(|_| panic!("{} wrote what is not JSON: {line}", self.name)),
-            Ok(_) => panic!("{} ended: {}", self.name, self.errors()),
-            Err(_) => panic!("{} says nothing: {}", self.name, self.errors()),
-        }
+        let line = timeout(PATIENCE, self.lines.next_line()).await;
+        let Ok(Ok(Some(line))) = line else {
+            panic!("{} says nothing ({line:?}): {}", self.name, self.errors());
+        };
+        serde_json::from_str(&line)
+            .unwrap_or_else(|_| panic!("{} wrote what is not JSON: {line}", self.name))
     }
 
     pub(crate) async fn say(&mut self, line: &Value) {
@@ -237,10 +237,9 @@ impl Client {
         mode: &str,
         elicitation: &str,
     ) -> Self {
-        let mut command = if script.ends_with(".py") {
-            python(script)
-        } else {
-            node(script)
+        let mut command = match script {
+            "client.py" => python(script),
+            _ => node(script),
         };
         command
             .args([mode, elicitation])
@@ -266,9 +265,9 @@ impl Client {
             .say(&json!({ "tool": tool, "arguments": arguments }))
             .await;
         loop {
-            let mut line = self.peer.line().await;
-            let Some(link) = line["link"].as_str() else {
-                return line["result"].take();
+            let mut told = self.peer.line().await;
+            let Some(link) = told["link"].as_str() else {
+                return told["result"].take();
             };
             sign_in(link).await;
             self.links.push(link.to_owned());

@@ -1,7 +1,6 @@
 //! What a test works with: a sandbox provider, a home of its own, and Valetkey on top of them.
 
 use std::ffi::OsString;
-use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -86,23 +85,6 @@ impl World {
     /// Whether anybody listens on the callback port.
     pub(crate) fn listens(&self) -> bool {
         TcpStream::connect(("127.0.0.1", self.port)).is_ok()
-    }
-
-    /// The text of every file under the home directory, for the search of secrets.
-    pub(crate) fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
-        fn walk(folder: &Path, into: &mut Vec<(PathBuf, Vec<u8>)>) {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    walk(&path, into);
-                } else {
-                    into.push((path.clone(), fs::read(&path).unwrap_or_default()));
-                }
-            }
-        }
-        let mut files = Vec::new();
-        walk(self.home(), &mut files);
-        files
     }
 }
 
