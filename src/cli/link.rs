@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, timeout};
 
 use crate::broker::{Broker, Consent, ConsentReason, FLOW_LIFETIME, FlowOutcome};
@@ -20,11 +21,13 @@ pub async fn follow(
     caller: &Caller,
     consent: &Consent,
 ) -> anyhow::Result<Result<(), Exit>> {
+    // Before the link is shown: who interrupts from then on has seen it.
+    let mut interrupt = signal(SignalKind::interrupt())?;
     progress(&invitation(consent));
     let until = Instant::now() + FLOW_LIFETIME + Duration::from_secs(1);
     let outcome = tokio::select! {
         outcome = broker.wait(caller, consent.flow, until) => outcome?,
-        _ = tokio::signal::ctrl_c() => {
+        _ = interrupt.recv() => {
             progress("\nStopped. Nothing was connected; the next command gives the same link while it is valid.");
             return Ok(Err(Exit::Interrupted));
         }

@@ -8,6 +8,7 @@
 
 mod answers;
 mod chromium;
+mod cli;
 mod consent;
 mod custom_provider;
 mod decision;

@@ -1,48 +1,14 @@
-//! The way through real connections: the callback port, a provider on loopback, one connection made.
+//! The callback port, over real connections.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use axum::Json;
-use axum::Router;
-use axum::routing::{get, post};
-use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use url::Url;
-use valetkey::broker::{Access, FlowOutcome};
-use valetkey::caller::Caller;
-use valetkey::http::Http;
+use tokio::net::TcpStream;
+use valetkey::demo::browser::Person;
 
 use super::Site;
-
-/// A provider that says yes to every code, but grants only `read`.
-async fn provider() -> String {
-    let tokens = json!({"access_token": "CANARY-access", "token_type": "Bearer", "scope": "read"});
-    let user = json!({"sub": "1", "email": "alice@example.com"});
-    let router = Router::new()
-        .route("/token", post(async || Json(tokens)))
-        .route("/user", get(async || Json(user)));
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async { axum::serve(listener, router).await });
-    format!(
-        r#"
-auth:
-  providers:
-    - id: acme
-      description: Acme
-      type: oauth2
-      client_id: client
-      client_secret: ${{env:ACME_SECRET}}
-      oauth2:
-        authorization_request: {{ endpoint: "{base}/authorize" }}
-        token_request: {{ endpoint: "{base}/token" }}
-        user_info_request: {{ endpoint: "{base}/user" }}
-      api: {{ base_url: "{base}/api" }}
-"#
-    )
-}
+use crate::world::{READ, World};
 
 impl Site {
     fn serve(&mut self) {
@@ -63,78 +29,32 @@ async fn is_listening(address: impl Into<SocketAddr>) -> bool {
 }
 
 #[tokio::test]
-async fn a_person_goes_from_the_link_to_a_connection_over_real_connections() {
-    let mut site = Site::with(&provider().await, None);
-    site.serve();
-    let caller = Caller::local();
-    let mut requirement = Site::requirement("acme");
-    requirement.scopes.push(vec!["write".to_owned()]);
-    let Access::Consent(consent) = site.broker.access(&caller, &requirement).await.unwrap() else {
-        panic!("nothing is connected yet");
-    };
-    let http = Http::new();
-    let http = http.client();
-
-    let page = http.get(consent.link.clone()).send().await.unwrap();
-    let cookie = page.headers()["set-cookie"].to_str().unwrap().to_owned();
-    let cookie = cookie.split(';').next().unwrap();
-    let page = page.text().await.unwrap();
-    let (_, rest) = page.split_once("name=\"csrf\" value=\"").unwrap();
-    let csrf = rest.split_once('"').unwrap().0;
-
-    let posted = http
-        .post(consent.link.clone())
-        .header("cookie", cookie)
-        .form(&[("csrf", csrf)])
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(posted.status(), 303);
-    let authorize = Url::parse(posted.headers()["location"].to_str().unwrap()).unwrap();
-    let of = |wanted: &str| {
-        let found = authorize.query_pairs().find(|(name, _)| name == wanted);
-        found.unwrap().1.into_owned()
-    };
-    let mut callback = Url::parse(&of("redirect_uri")).unwrap();
-    callback
-        .query_pairs_mut()
-        .append_pair("code", "CANARY-code")
-        .append_pair("state", &of("state"));
-
-    let back = http
-        .get(callback)
-        .header("cookie", cookie)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(back.status(), 303);
-    let result = back.headers()["location"].to_str().unwrap();
-    assert!(
-        result.starts_with("/connected/") && !result.contains('?'),
-        "{result}"
+async fn the_way_ends_at_an_address_without_code_or_state_and_the_link_is_over() {
+    let world = World::new().await;
+    let process = world.process();
+    let link = process.consent(&[READ]).await.link;
+    let mut person = Person::new();
+    let journey = person.follow(link.as_str()).await.unwrap();
+    let end = journey.last();
+    assert_eq!(
+        end.url.path(),
+        link.path().replace("/connect/", "/connected/")
     );
-    let result = site.broker.public_url().join(result).unwrap();
-    let result = http
-        .get(result)
-        .header("cookie", cookie)
-        .send()
-        .await
-        .unwrap();
-    let result = result.text().await.unwrap();
-    for needed in [
-        "Acme is connected",
-        "Connected as alice@example.com.",
-        "write",
+    assert_eq!((end.status.as_u16(), end.url.query()), (200, None));
+    assert!(
+        end.body.contains("Connected as ada@example.test."),
+        "{}",
+        end.body
+    );
+    for (mut somebody, path, status) in [
+        (person.clone(), link.path(), 410),
+        (Person::new(), link.path(), 410),
+        (person, end.url.path(), 200),
+        (Person::new(), end.url.path(), 404),
     ] {
-        assert!(result.contains(needed), "{needed}: {result}");
+        let page = somebody.open(link.join(path).unwrap()).await.unwrap();
+        assert_eq!(page.last().status.as_u16(), status, "{path}");
     }
-    assert!(!result.contains("CANARY"), "{result}");
-
-    let now = tokio::time::Instant::now();
-    let outcome = site.broker.wait(&caller, consent.flow, now).await.unwrap();
-    assert_eq!(outcome, FlowOutcome::Completed);
-    let over = http.get(consent.link).send().await.unwrap();
-    assert_eq!(over.status(), 410);
 }
 
 #[tokio::test]

@@ -1,0 +1,254 @@
+//! The commands as people and programs run them: the built binary, with the sandbox behind it.
+
+use std::process::{Output, Stdio};
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+use url::Url;
+use valetkey::demo::browser::Person;
+use valetkey::demo::sandbox::SandboxSettings;
+
+use crate::world::{READ, SEND, World};
+
+/// Occurs in every credential of the sandbox.
+const MARKER: &str = "canary";
+
+async fn world() -> World {
+    let settings = SandboxSettings {
+        marker: MARKER.to_owned(),
+        ..SandboxSettings::default()
+    };
+    World::in_real_time(settings, "").await
+}
+
+fn command(world: &World, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_valetkey"));
+    command
+        .env_clear()
+        .env("HOME", world.home())
+        .arg("--config")
+        .arg(&world.config)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// How a command ended.
+struct Ended {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ended {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+}
+
+fn ended(output: &Output, stderr: String) -> Ended {
+    let ended = Ended {
+        code: output.status.code().unwrap(),
+        stdout: String::from_utf8(output.stdout.clone()).unwrap(),
+        stderr,
+    };
+    for text in [&ended.stdout, &ended.stderr] {
+        assert!(!text.contains(MARKER), "{text}");
+    }
+    ended
+}
+
+async fn run(world: &World, arguments: &[&str]) -> Ended {
+    let output = command(world, arguments).output().await.unwrap();
+    ended(&output, String::from_utf8(output.stderr.clone()).unwrap())
+}
+
+/// A command that shows a link and waits.
+struct Waiting {
+    link: String,
+    child: Child,
+    stderr: JoinHandle<String>,
+}
+
+impl Waiting {
+    async fn start(world: &World, arguments: &[&str]) -> Self {
+        let mut child = command(world, arguments).spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut told = String::new();
+        let link = loop {
+            let mut line = String::new();
+            let read = stderr.read_line(&mut line).await.unwrap();
+            assert_ne!(read, 0, "no link came: {told}");
+            told.push_str(&line);
+            if Url::parse(line.trim()).is_ok() {
+                break line.trim().to_owned();
+            }
+        };
+        let stderr = tokio::spawn(async move {
+            stderr.read_to_string(&mut told).await.unwrap();
+            told
+        });
+        Self {
+            link,
+            child,
+            stderr,
+        }
+    }
+
+    async fn end(self) -> Ended {
+        let output = self.child.wait_with_output().await.unwrap();
+        ended(&output, self.stderr.await.unwrap())
+    }
+}
+
+#[tokio::test]
+async fn an_account_is_connected_listed_and_taken_back() {
+    let world = world().await;
+    let scopes = format!("{READ},{SEND}");
+    let connect = ["connect", "google", "--scopes", &scopes, "--json"];
+    let waiting = Waiting::start(&world, &connect).await;
+    let mut person = Person::new().untick(SEND);
+    let journey = person.follow(&waiting.link).await.unwrap();
+    let page = &journey.last().body;
+    assert!(page.contains("Connected as ada@example.test."), "{page}");
+    let connected = waiting.end().await;
+    let expected = json!({
+        "provider": "google",
+        "account": "ada@example.test",
+        "already": false,
+        "missing_scopes": [SEND],
+    });
+    assert_eq!((connected.code, connected.json()), (0, expected));
+
+    let again = run(&world, &["connect", "google", "--scopes", READ, "--json"]).await;
+    assert_eq!(
+        (again.code, &again.json()["already"]),
+        (0, &json!(true)),
+        "{}",
+        again.stderr
+    );
+
+    let row = run(&world, &["connections", "--json"]).await.json()[0].clone();
+    assert_eq!(row["account"], "ada@example.test");
+    assert_eq!(row["state"], "connected");
+    assert_eq!(row["refreshable"], true);
+
+    let gone = run(&world, &["disconnect", "ADA@example.test", "--json"]).await;
+    let outcome = gone.json();
+    assert_eq!((gone.code, &outcome["revoked"]), (0, &json!(true)));
+    assert_eq!(outcome["deleted"], true);
+    assert_eq!(outcome["connection"]["id"], row["id"]);
+    let left = run(&world, &["connections", "--json"]).await;
+    assert_eq!((left.code, left.json()), (0, json!([])));
+}
+
+#[tokio::test]
+async fn a_call_without_a_connection_shows_the_link_and_finishes_after_it() {
+    let world = world().await;
+    let arguments = r#"{"query": "launch"}"#;
+    let call = ["call", "gmail_search", arguments, "--json"];
+    let waiting = Waiting::start(&world, &call).await;
+    Person::new().follow(&waiting.link).await.unwrap();
+    let finished = waiting.end().await;
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    assert_eq!(finished.json()["account"], "ada@example.test");
+
+    let text = run(&world, &call[..3]).await;
+    assert_eq!(text.code, 0, "{}", text.stderr);
+    assert!(text.stdout.contains("ada@example.test"), "{}", text.stdout);
+    assert_eq!(text.stderr, "");
+
+    let wrong = run(
+        &world,
+        &["call", "gmail_search", r#"{"limit": "x"}"#, "--json"],
+    )
+    .await;
+    assert_eq!(wrong.code, 1);
+    assert_eq!(wrong.json()["error"]["code"], "invalid_arguments");
+    assert!(wrong.stderr.contains("limit"), "{}", wrong.stderr);
+}
+
+#[tokio::test]
+async fn a_refusal_at_the_provider_is_exit_code_3_and_its_page_still_loads() {
+    let world = world().await;
+    let waiting = Waiting::start(&world, &["connect", "google"]).await;
+    let journey = Person::new().deny().follow(&waiting.link).await.unwrap();
+    let page = &journey.last().body;
+    assert!(page.contains("Google was not connected"), "{page}");
+    let declined = waiting.end().await;
+    assert_eq!((declined.code, declined.stdout.as_str()), (3, ""));
+    assert!(
+        declined.stderr.contains("You said no"),
+        "{}",
+        declined.stderr
+    );
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_the_wait_and_the_next_command_gives_the_same_link() {
+    let world = world().await;
+    let waiting = Waiting::start(&world, &["connect", "google"]).await;
+    let link = waiting.link.clone();
+    let pid = i32::try_from(waiting.child.id().unwrap()).unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let stopped = waiting.end().await;
+    assert_eq!((stopped.code, stopped.stdout.as_str()), (130, ""));
+    let next = Waiting::start(&world, &["connect", "google"]).await;
+    assert_eq!(next.link, link);
+}
+
+#[tokio::test]
+async fn a_wrong_command_line_is_exit_code_2_and_says_what_to_do() {
+    let world = world().await;
+    for (arguments, hint) in [
+        (&["connect", "nope"][..], "auth.providers"),
+        (&["connect"], "Usage"),
+        (&["disconnect", "nobody"], "valetkey connections"),
+        (&["call", "nope"], "valetkey tools"),
+        (&["call", "gmail_search", "[]"], "JSON object"),
+    ] {
+        let ended = run(&world, arguments).await;
+        assert_eq!(
+            (ended.code, ended.stdout.as_str()),
+            (2, ""),
+            "{arguments:?}"
+        );
+        assert!(
+            ended.stderr.contains(hint),
+            "{arguments:?}: {}",
+            ended.stderr
+        );
+    }
+    std::fs::write(&world.config, "nonsense: true\n").unwrap();
+    let broken = run(&world, &["tools"]).await;
+    assert_eq!(broken.code, 2);
+    assert!(broken.stderr.contains("nonsense"), "{}", broken.stderr);
+}
+
+#[tokio::test]
+async fn tools_lists_every_tool_with_scopes_annotations_and_schemas() {
+    let world = world().await;
+    let tools = run(&world, &["tools", "--json"]).await.json();
+    let all = valetkey_toolkits::all();
+    assert_eq!(tools.as_array().unwrap().len(), all.len());
+    for (row, tool) in tools.as_array().unwrap().iter().zip(&all) {
+        assert_eq!(row["name"], tool.name);
+        assert_eq!(row["provider"], tool.provider);
+        assert_eq!(row["scopes"], json!(tool.scopes));
+        let read_only = &row["annotations"]["readOnlyHint"];
+        assert_eq!(read_only, tool.annotations.read_only, "{}", tool.name);
+        assert_eq!(row["description"], tool.description);
+        assert_eq!(row["input_schema"]["type"], "object");
+    }
+    let text = run(&world, &["tools"]).await.stdout;
+    for tool in &all {
+        assert!(text.contains(tool.name), "{}", tool.name);
+    }
+    assert!(!text.contains('\u{1b}'), "no colours in a pipe");
+}
