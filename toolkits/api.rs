@@ -330,7 +330,10 @@ impl Response {
     /// Parses the body; a misfit is [`ErrorCode::BadResponse`] and quotes nothing. After a write
     /// that succeeded it is [`ErrorCode::OutcomeUnknown`]: what was written cannot be told.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ToolError> {
-        serde_json::from_slice(&self.body).map_err(|_| {
+        // JSON is UTF-8 (RFC 8259 §8.1), also in the fields that are passed over.
+        let text = std::str::from_utf8(&self.body).ok();
+        let parsed = text.and_then(|text| serde_json::from_str(text).ok());
+        parsed.ok_or_else(|| {
             if self.effect == Effect::Write && self.status.is_success() {
                 return send::outcome_unknown("the provider's answer could not be understood");
             }

@@ -482,3 +482,14 @@ async fn garbage_is_a_bad_response_and_nothing_of_it_is_quoted() {
     let error = response.json::<Thing>().unwrap_err();
     assert_eq!(error.code, ErrorCode::BadResponse);
 }
+
+#[tokio::test]
+async fn what_is_not_utf_8_is_no_json_also_where_nobody_looks() {
+    #[derive(Debug, Deserialize)]
+    struct Anything {}
+    let body: &[u8] = b"{\"passed over\":\"\xff\"}";
+    let provider = Provider::start(move |_, _| body).await;
+    let response = read(&provider.api()).send().await.unwrap();
+    let error = response.json::<Anything>().unwrap_err();
+    assert_eq!(error.code, ErrorCode::BadResponse);
+}
