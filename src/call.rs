@@ -1,6 +1,6 @@
 //! The life of a call: one tool, run with a grant from the broker.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -87,7 +87,8 @@ impl Calls {
                 Ok(Access::Denied(denied)) => return Outcome::Denied(denied),
                 Err(error) => return Outcome::Broken(error),
             };
-            let api = self.api(call.caller, granted);
+            let renewal = Renewal::default();
+            let api = self.api(call.caller, granted, &renewal);
             match run_tool(call, api).await {
                 Ok(output) => return Outcome::Finished(output),
                 Err(error) if error.code == ErrorCode::MissingScopes && !stepped_up => {
@@ -96,26 +97,32 @@ impl Calls {
                         .scopes
                         .extend(error.missing_scopes.into_iter().map(|scope| vec![scope]));
                 }
-                Err(error) if error.code == ErrorCode::Unauthorized && !refused => refused = true,
+                Err(error) if error.code == ErrorCode::Unauthorized => match renewal.failure() {
+                    // The grant is not known to be dead, so nobody is asked to connect again.
+                    Some(failure) => return Outcome::Broken(failure),
+                    None if refused => return Outcome::Failed(error),
+                    None => refused = true,
+                },
                 Err(error) => return Outcome::Failed(error),
             }
         }
     }
 
-    fn api(&self, caller: &Caller, granted: Granted) -> Api {
+    fn api(&self, caller: &Caller, granted: Granted, renewal: &Renewal) -> Api {
         let broker = self.broker.clone();
         let caller = caller.clone();
         let connection = granted.connection;
+        let renewal = renewal.clone();
         let renew: Renew = Arc::new(move |rejected: SecretString| {
             let broker = broker.clone();
             let caller = caller.clone();
+            let renewal = renewal.clone();
             Box::pin(async move {
                 match broker.renew(&caller, connection, &rejected).await {
                     Ok(renewed) => renewed,
-                    // The tool ends as unauthorized, and the next question to the broker
-                    // meets the same failure and reports it.
                     Err(error) => {
                         tracing::warn!(%error, "the access token could not be renewed");
+                        renewal.failed(error);
                         None
                     }
                 }
@@ -130,6 +137,21 @@ impl Calls {
             now: self.clock.now(),
             zone: jiff::tz::TimeZone::system(),
         })
+    }
+}
+
+/// Why a token that the provider refused could not be renewed. The tool only learns that there is
+/// no other token.
+#[derive(Clone, Debug, Default)]
+struct Renewal(Arc<Mutex<Option<BrokerError>>>);
+
+impl Renewal {
+    fn failed(&self, error: BrokerError) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    fn failure(&self) -> Option<BrokerError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
