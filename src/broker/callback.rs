@@ -279,8 +279,10 @@ impl Broker {
         flow.ended_at = (!flow.is_open()).then_some(now);
         changes.push(Change::PutFlow(flow.clone()));
         store.commit(changes).await?;
-        if matches!(flow.status, FlowStatus::Declined { .. }) {
-            self.0.vault.declined(&flow, now);
+        match &flow.status {
+            FlowStatus::Declined { .. } => self.0.vault.declined(&flow, now),
+            FlowStatus::Failed { reason, .. } => self.0.vault.failed(&flow, now, Some(reason)),
+            _ => self.0.vault.failed(&flow, now, None),
         }
         if flow.is_open() {
             self.0.vault.changed();

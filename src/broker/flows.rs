@@ -60,8 +60,9 @@ impl Broker {
         self.0.vault.none_open(now);
         if let Some(flow) = self.joined(&store, &key, &needed).await? {
             self.0.port.open().await?;
+            let failure = self.0.vault.failure(&key, now);
             return Ok(Access::Consent(describe(
-                provider, public_url, &flow, reason,
+                provider, public_url, &flow, reason, failure,
             )));
         }
         if let Some(at) = self.0.vault.declined_at(&key) {
@@ -101,8 +102,9 @@ impl Broker {
         self.0.port.open().await?;
         store.commit(vec![Change::PutFlow(flow.clone())]).await?;
         self.0.vault.opened(&flow)?;
+        let failure = self.0.vault.failure(&key, now);
         Ok(Access::Consent(describe(
-            provider, public_url, &flow, reason,
+            provider, public_url, &flow, reason, failure,
         )))
     }
 
@@ -272,6 +274,7 @@ fn describe(
     public_url: &url::Url,
     flow: &Flow,
     reason: ConsentReason,
+    last_failure: Option<String>,
 ) -> Consent {
     #[expect(
         clippy::disallowed_methods,
@@ -290,6 +293,7 @@ fn describe(
             .map(|scope| provider.describe_scope(scope))
             .collect(),
         reason,
+        last_failure,
         expires_at: flow.expires_at,
         posted: is_posted(flow),
         elicitation_declined: flow.elicitation_declined,

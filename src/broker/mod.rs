@@ -92,6 +92,8 @@ pub struct Consent {
     pub scopes_in_words: Vec<String>,
     /// Why a link is needed.
     pub reason: ConsentReason,
+    /// Why the sign-in before this one failed, in our words.
+    pub last_failure: Option<String>,
     /// When the link stops working.
     pub expires_at: Timestamp,
     /// The page was posted: the person is at it.

@@ -58,6 +58,8 @@ pub(super) struct Vault {
     flows: Mutex<HashMap<FlowKey, (FlowId, Timestamp)>>,
     /// When the person last said no, so that the next call does not ask at once.
     declined: Mutex<HashMap<FlowKey, Timestamp>>,
+    /// Why the last sign-in failed, so that the next call can say it with its link.
+    failed: Mutex<HashMap<FlowKey, (Timestamp, String)>>,
     /// Ticks whenever a flow changes; who waits for one reads it again.
     changes: watch::Sender<u64>,
 }
@@ -69,6 +71,7 @@ impl Vault {
             store: tokio::sync::Mutex::new(None),
             flows: Mutex::default(),
             declined: Mutex::default(),
+            failed: Mutex::default(),
             changes: watch::Sender::new(0),
         }
     }
@@ -176,6 +179,24 @@ impl Vault {
     /// When the person last said no to this.
     pub(super) fn declined_at(&self, key: &FlowKey) -> Option<Timestamp> {
         lock(&self.declined).get(key).copied()
+    }
+
+    /// Notes why a sign-in failed; none: it did not, and an older failure is forgotten.
+    pub(super) fn failed(&self, flow: &Flow, now: Timestamp, reason: Option<&str>) {
+        let mut failed = lock(&self.failed);
+        failed.retain(|_, (at, _)| now - FLOW_LIFETIME < *at);
+        let key = FlowKey::of(flow);
+        match reason {
+            Some(reason) => failed.insert(key, (now, reason.to_owned())),
+            None => failed.remove(&key),
+        };
+    }
+
+    /// Why the last sign-in for this failed, if it did a moment ago.
+    pub(super) fn failure(&self, key: &FlowKey, now: Timestamp) -> Option<String> {
+        let failed = lock(&self.failed);
+        let (at, reason) = failed.get(key)?;
+        (now - FLOW_LIFETIME < *at).then(|| reason.clone())
     }
 
     /// Forgets flows whose time is over. True when none is open.

@@ -96,9 +96,13 @@ pub(super) fn link(consent: &Consent) -> CallToolResult {
     };
     let expires_at = Timestamp::from_second(consent.expires_at.as_second())
         .expect("whole seconds of a timestamp make one");
+    let failure = match &consent.last_failure {
+        Some(reason) => format!("The last sign-in failed: {reason} "),
+        None => String::new(),
+    };
     let message = format!(
-        "{}{} {wanted}: {} (it works until {}). When they are done, call this tool again with the \
-         same arguments.",
+        "{}{failure}{} {wanted}: {} (it works until {}). When they are done, call this tool again \
+         with the same arguments.",
         because(&consent.reason),
         consent.sentence(),
         consent.link,

@@ -131,8 +131,11 @@ impl Turn<'_> {
             // The person was sent to the link; only the stored grant says that they came back.
             Some(ElicitationAction::Accept) => {
                 let outcome = self.waiting().wait(state.flow, until).await?;
-                if outcome == FlowOutcome::Completed {
-                    at.completed += 1;
+                match outcome {
+                    FlowOutcome::Completed => at.completed += 1,
+                    // Why comes with the link, and an elicitation has no room for it.
+                    FlowOutcome::Failed(_) => at.way = Way::Text,
+                    _ => {}
                 }
             }
             Some(ElicitationAction::Decline) => {
