@@ -160,6 +160,12 @@ impl Server {
         answer
     }
 
+    /// Ends the process with SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Closes standard input.
     pub(crate) fn close_input(&mut self) {
         self.stdin = None;

@@ -23,11 +23,16 @@ pub(crate) struct Host {
 impl Host {
     /// `more` are lines of the configuration, first those of `server`.
     pub(crate) fn new(more: &str) -> Self {
-        let runtime = Runtime::new().unwrap();
         let settings = SandboxSettings {
             marker: MARKER.to_owned(),
             ..SandboxSettings::default()
         };
+        Self::with(settings, more)
+    }
+
+    /// The same with a sandbox that behaves otherwise.
+    pub(crate) fn with(settings: SandboxSettings, more: &str) -> Self {
+        let runtime = Runtime::new().unwrap();
         let world = runtime.block_on(World::in_real_time(settings, more));
         Self { world, runtime }
     }

@@ -7,19 +7,27 @@
 )]
 
 mod answers;
+mod canary;
 mod chromium;
 mod cli;
 mod consent;
+mod crash;
 mod custom_provider;
 mod decision;
 mod demo;
 mod emulate;
+mod flood;
 mod flows;
 mod frames;
 mod host;
+mod hosts;
 mod house;
+mod messages;
 mod peers;
 mod resumption;
 mod sdk_clients;
+mod session;
 mod stdio;
+mod upstream;
+mod whole_loop;
 mod world;
