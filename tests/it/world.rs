@@ -1,6 +1,7 @@
 //! What a test works with: a sandbox provider, a home of its own, and Valetkey on top of them.
 
 use std::ffi::OsString;
+use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use valetkey::consent;
 use valetkey::demo::browser::Person;
 use valetkey::demo::sandbox::{Sandbox, SandboxSettings};
 use valetkey::http::Http;
+
+use crate::frames::contents;
 
 /// A scope of the sandbox's Google that `gmail_search` needs.
 pub(crate) const READ: &str = "https://www.googleapis.com/auth/gmail.readonly";
@@ -85,6 +88,17 @@ impl World {
     /// Whether anybody listens on the callback port.
     pub(crate) fn listens(&self) -> bool {
         TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+    }
+
+    /// Every file under the home directory with what is in it, by path. One that is gone meanwhile
+    /// is empty.
+    pub(crate) fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let paths = contents(self.home()).into_iter();
+        let paths = paths.map(|path| self.home().join(path));
+        paths
+            .filter(|path| !path.is_dir())
+            .map(|path| (path.clone(), fs::read(&path).unwrap_or_default()))
+            .collect()
     }
 }
 
