@@ -1,5 +1,7 @@
 //! Standard input and output as MCP's transport (MCP 2026-07-28, Transports).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rmcp::model::{
@@ -15,9 +17,11 @@ use tokio_util::sync::CancellationToken;
 use crate::mcp::handler::Handler;
 use crate::mcp::wire::Wire;
 
-/// How long answers that are being computed may take to leave after the end of the input. Hosts
-/// give a server 100 ms between the first signal and the last.
+/// How long the next answer may take to leave after the end of the input.
 const DRAIN: Duration = Duration::from_millis(40);
+
+/// How long all of them may take. Hosts give a server 100 ms between the first signal and the last.
+const DRAIN_ALL: Duration = Duration::from_millis(90);
 
 /// Why serving ended badly.
 #[derive(Debug, thiserror::Error)]
@@ -35,8 +39,10 @@ pub enum ServeError {
 pub async fn serve(handler: Handler, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
     let (reader, writer) = stdio_pipes();
     let input_ended = CancellationToken::new();
+    let sent = Arc::new(AtomicUsize::new(0));
     let transport = Stdio {
         inner: AsyncRwTransport::new_server(reader, writer),
+        sent: Arc::clone(&sent),
         opened: false,
         input_ended: input_ended.clone(),
     };
@@ -59,8 +65,19 @@ pub async fn serve(handler: Handler, stop: impl Future<Output = ()>) -> Result<(
         () = input_ended.cancelled() => {}
         () = &mut stop => cancellation.cancel(),
     }
-    // The SDK itself would wait for up to 5 s.
-    timeout(DRAIN, served).await.ok();
+    // The SDK itself would wait for up to 5 s. Here calls that wait for a person are left behind,
+    // and answers that are ready go out.
+    let drain = async {
+        let mut seen = sent.load(Ordering::Relaxed);
+        while timeout(DRAIN, &mut served).await.is_err() {
+            let now = sent.load(Ordering::Relaxed);
+            if now == seen {
+                break;
+            }
+            seen = now;
+        }
+    };
+    timeout(DRAIN_ALL, drain).await.ok();
     Ok(())
 }
 
@@ -69,6 +86,8 @@ struct Stdio {
     inner: AsyncRwTransport<RoleServer, StdioReader, StdioWriter>,
     /// The SDK has left its opening phase, in which it ends the session at anything but a request.
     opened: bool,
+    /// How many messages have left.
+    sent: Arc<AtomicUsize>,
     input_ended: CancellationToken,
 }
 
@@ -79,7 +98,13 @@ impl Transport<RoleServer> for Stdio {
         &mut self,
         message: ServerJsonRpcMessage,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
-        self.inner.send(message)
+        let sending = self.inner.send(message);
+        let sent = Arc::clone(&self.sent);
+        async move {
+            sending.await?;
+            sent.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
     }
 
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
