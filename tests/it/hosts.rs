@@ -9,7 +9,9 @@ use valetkey::demo::sandbox::Site;
 use valetkey::demo::sandbox::faults::Endpoint;
 
 use crate::frames::{Server, contents, modern};
-use crate::host::{Host, assert_clean, assert_finished, link_of, retry, search, urls};
+use crate::host::{
+    Host, assert_clean, assert_finished, link_as_text, link_of, retry, search, urls,
+};
 use crate::session::{Era, Session, find_mail};
 use crate::stdio::kill;
 
@@ -238,4 +240,48 @@ fn a_process_is_ready_well_within_a_second() {
         fastest = fastest.min(start.elapsed());
     }
     assert!(fastest < Duration::from_secs(1), "{fastest:?}");
+}
+
+#[test]
+fn no_program_is_run_by_its_name_from_start_to_end() {
+    let host = Host::new("");
+    let tripwires = tempfile::tempdir().unwrap();
+    let tripped = tripwires.path().join("tripped");
+    let programs = [
+        "sh",
+        "bash",
+        "sync",
+        "open",
+        "xdg-open",
+        "gio",
+        "sensible-browser",
+        "www-browser",
+        "uname",
+        "hostname",
+        "secret-tool",
+        "security",
+        "git",
+        "env",
+        "cat",
+    ];
+    for program in programs {
+        let path = tripwires.path().join(program);
+        let script = format!("#!/bin/sh\n: > {}\n", tripped.display());
+        std::fs::write(&path, script).unwrap();
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(&path, executable).unwrap();
+    }
+    let config = host.world.config.to_str().unwrap();
+    let path = tripwires.path().to_str().unwrap();
+    let mut server = Server::start(host.world.home(), &["--config", config], &[("PATH", path)]);
+    server.initialize("2025-11-25", &json!({}), "test");
+    let asked = server.request(1, "tools/call", &search());
+    host.connect(&link_as_text(&asked));
+    assert_finished(&server.request(2, "tools/call", &search()));
+    server.finish();
+
+    assert!(!tripped.exists());
+    let trip = tripwires.path().join("sync");
+    std::process::Command::new(trip).status().unwrap();
+    assert!(tripped.exists(), "the wire works");
 }

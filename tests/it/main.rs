@@ -28,6 +28,7 @@ mod resumption;
 mod sdk_clients;
 mod session;
 mod stdio;
+mod tls;
 mod upstream;
 mod whole_loop;
 mod world;
