@@ -7,6 +7,7 @@
 )]
 
 mod answers;
+mod callback;
 mod canary;
 mod chromium;
 mod cli;
