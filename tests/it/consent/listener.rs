@@ -73,9 +73,13 @@ async fn the_port_is_open_on_loopback_only_while_a_link_is() {
     let state = browser.go_to_provider(&link).await;
     let query = format!("state={state}&error=access_denied");
     browser.get(&format!("/oauth/callback/acme?{query}")).await;
-    while is_listening(loopback).await {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let closes = async {
+        while is_listening(loopback).await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(20), closes).await;
+    assert!(in_time.is_ok(), "no link is open any more");
 
     site.link_to("other").await;
     assert!(is_listening(loopback).await, "another link opens it again");
