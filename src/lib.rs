@@ -36,6 +36,7 @@
 //! | [`mcp`] | the server side of rmcp: the handler and the three answers | `call`, `broker`, `caller`, `config` |
 //! | [`demo`] | a sandbox provider and a scripted client; the tests' fake provider too | `config` |
 //! | [`cli`] | one file per command; wires everything | everything |
+//! | [`telemetry`] | the log, on standard error | `config` |
 //!
 //! [`clock`] and [`http`] are leaves that anyone may use. A test reads the `use` lines and fails
 //! when an arrow points the wrong way.
