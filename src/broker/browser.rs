@@ -15,7 +15,8 @@ use crate::store::sled::{Change, Store, StoreError};
 impl Broker {
     /// What the connect page shows. Changes nothing.
     pub async fn page(&self, link_token: &SecretString) -> Result<ConnectPage, LinkError> {
-        let (_, flow, provider) = self.opened_link(link_token).await?;
+        let (store, flow, provider) = self.opened_link(link_token).await?;
+        let existing = self.existing(&store, &flow).await?;
         Ok(ConnectPage {
             provider: provider.title().to_owned(),
             account: flow.account_hint.clone(),
@@ -30,7 +31,8 @@ impl Broker {
                 .collect(),
             client_name: flow.client_name.clone(),
             user: flow.caller.to_string(),
-            reconnect: flow.connection.is_some(),
+            reconnect: existing
+                .is_some_and(|connection| connection.state != ConnectionState::Connected),
         })
     }
 

@@ -202,7 +202,7 @@ pub struct ConnectPage {
     pub client_name: Option<String>,
     /// For whom.
     pub user: String,
-    /// Why the link is needed.
+    /// The connection stopped working, and this renews it.
     pub reconnect: bool,
 }
 

@@ -255,7 +255,7 @@ pub(super) fn callback_refused(error: &CallbackError) -> Response {
             ],
         ),
         CallbackError::Expired => (
-            StatusCode::GONE,
+            StatusCode::BAD_REQUEST,
             "This sign-in took too long",
             ["It has to be finished within ten minutes.", NEW_LINK],
         ),

@@ -250,7 +250,8 @@ async fn a_link_that_is_over_is_gone_and_names_nobody() {
     let late = browser
         .get(&format!("/oauth/callback/acme?state={state}&code=x"))
         .await;
-    assert_eq!(late.status, StatusCode::GONE);
+    assert_eq!(late.status, StatusCode::BAD_REQUEST);
+    assert!(late.body.contains("too long"), "{}", late.body);
 }
 
 #[tokio::test]
