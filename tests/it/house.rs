@@ -178,6 +178,36 @@ fn secrets_are_read_in_the_four_places_only() {
 }
 
 #[test]
+fn no_plain_string_is_named_like_a_secret() {
+    for file in rust_files("src").into_iter().chain(rust_files("toolkits")) {
+        let path = file.to_string_lossy().into_owned();
+        // The sandbox's secrets open nothing.
+        if path.contains("/demo/") || path.contains("/tests") {
+            continue;
+        }
+        let source = fs::read_to_string(&file).unwrap();
+        for line in source.lines() {
+            let Some((name, kind)) = line.trim().trim_end_matches(',').split_once(": ") else {
+                continue;
+            };
+            let name = name
+                .trim_start_matches("pub ")
+                .trim_start_matches("pub(super) ");
+            // In the toolkits, which know no OAuth, a code is an error's.
+            let secret = ["secret", "verifier"].contains(&name)
+                || (name == "code" && path.contains("/src/"))
+                || ["_secret", "_token", "_verifier"]
+                    .iter()
+                    .any(|end| name.ends_with(end));
+            assert!(
+                !(secret && matches!(kind, "String" | "Option<String>" | "&str")),
+                "{path}: {line}"
+            );
+        }
+    }
+}
+
+#[test]
 fn no_file_is_longer_than_600_lines() {
     for file in rust_files("src")
         .into_iter()

@@ -24,6 +24,7 @@ mod host;
 mod hosts;
 mod house;
 mod messages;
+mod panics;
 mod peers;
 mod resumption;
 mod sdk_clients;
