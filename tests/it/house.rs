@@ -194,11 +194,17 @@ fn no_plain_string_is_named_like_a_secret() {
                 .trim_start_matches("pub ")
                 .trim_start_matches("pub(super) ");
             // In the toolkits, which know no OAuth, a code is an error's.
-            let secret = ["secret", "verifier"].contains(&name)
-                || (name == "code" && path.contains("/src/"))
-                || ["_secret", "_token", "_verifier"]
-                    .iter()
-                    .any(|end| name.ends_with(end));
+            let secret = [
+                "access_token",
+                "client_secret",
+                "code_verifier",
+                "id_token",
+                "link_token",
+                "refresh_token",
+                "secret",
+                "verifier",
+            ];
+            let secret = secret.contains(&name) || (name == "code" && path.contains("/src/"));
             assert!(
                 !(secret && matches!(kind, "String" | "Option<String>" | "&str")),
                 "{path}: {line}"
