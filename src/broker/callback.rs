@@ -154,7 +154,7 @@ impl Broker {
                     again,
                     browser_digest,
                 };
-                Ok(self.end(store, flow, Vec::new()).await?)
+                self.end_exchange(store, flow, Vec::new()).await
             }
         }
     }
@@ -262,9 +262,34 @@ impl Broker {
             connection: id,
             browser_digest,
         };
-        Ok(self
-            .end(store, flow, vec![Change::PutConnection(connection)])
-            .await?)
+        self.end_exchange(store, flow, vec![Change::PutConnection(connection)])
+            .await
+    }
+
+    /// [`Broker::end`] for a flow whose exchange is ours. Only the client's `decline` of the
+    /// elicitation may have been noted meanwhile, and it must not cost the grant.
+    async fn end_exchange(
+        &self,
+        store: &Store,
+        mut flow: Flow,
+        changes: Vec<Change>,
+    ) -> Result<(), BrokerError> {
+        loop {
+            match self.end(store, flow.clone(), changes.clone()).await {
+                Err(StoreError::Conflict) => {}
+                done => return Ok(done?),
+            }
+            match store.flow(flow.id).await? {
+                Some(stored)
+                    if matches!(stored.status, FlowStatus::Exchanging { .. })
+                        && stored.version != flow.version =>
+                {
+                    flow.version = stored.version;
+                    flow.elicitation_declined = stored.elicitation_declined;
+                }
+                _ => return Err(StoreError::Conflict.into()),
+            }
+        }
     }
 
     /// Writes a flow that changed its status, together with `changes`, and tells who waits.

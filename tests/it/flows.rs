@@ -245,3 +245,31 @@ async fn a_link_outlives_its_process() {
 
     process.granted(&[READ]).await;
 }
+
+#[tokio::test]
+async fn a_client_that_declines_while_the_code_is_exchanged_does_not_lose_the_grant() {
+    let world = World::new().await;
+    let process = world.process();
+    let consent = process.consent(&[READ]).await;
+    let hold = tokio_util::sync::CancellationToken::new();
+    let fault = Fault::Hold(hold.clone());
+    world
+        .sandbox
+        .fault(Site::Google, Endpoint::Exchange, fault, Times::Next(1));
+    let link = consent.link.clone();
+    let person = tokio::spawn(async move { Person::new().follow(link.as_str()).await.unwrap() });
+    world
+        .sandbox
+        .received(Site::Google, Endpoint::Exchange, 1)
+        .await;
+
+    let broker = &process.broker;
+    broker
+        .elicitation_declined(&Caller::local(), consent.flow)
+        .await
+        .unwrap();
+    hold.cancel();
+
+    assert_eq!(person.await.unwrap().last().status, 200);
+    process.granted(&[READ]).await;
+}
