@@ -1,254 +1,134 @@
-//! The decision: what a call that needs a grant gets.
+//! What a call needs, and what it gets.
 
-use std::collections::BTreeSet;
+use jiff::Timestamp;
+use secrecy::SecretString;
+use url::Url;
 
-use crate::broker::refresh::Refreshed;
-use crate::broker::{
-    Access, Broker, BrokerError, Consent, ConsentReason, Denied, Granted, Requirement,
-};
-use crate::caller::Caller;
-use crate::oauth::provider::{Kind, Provider};
-use crate::store::records::{Connection, ConnectionState};
+use crate::store::records::{ConnectionId, FlowId};
 
-impl Broker {
-    /// Decides, by the first row that fits:
-    ///
-    /// | what is found | answer |
-    /// |---|---|
-    /// | several accounts fit and none is named | `Denied` with their names |
-    /// | no connection, and the user declined a moment ago | `Denied` |
-    /// | no connection | `Consent` |
-    /// | the connection is marked *needs reconnect* | `Consent` |
-    /// | the grant lacks scopes | `Consent` for granted ∪ missing |
-    /// | the grant is fresh | `Granted` |
-    /// | stale, and the one refresh works | `Granted` |
-    /// | stale, and the provider refuses the refresh | marked *needs reconnect* → `Consent` |
-    /// | stale, and the provider cannot be reached | an error; the connection is left alone |
-    pub async fn access(
-        &self,
-        caller: &Caller,
-        requirement: &Requirement,
-    ) -> Result<Access, BrokerError> {
-        let candidates = self.candidates(requirement)?;
-        let store = self.store().await?;
-        let mut fitting: Vec<Connection> = store
-            .connections(caller)
-            .await?
-            .into_iter()
-            .filter(|connection| {
-                candidates
-                    .iter()
-                    .any(|provider| provider.id() == connection.provider_id)
-            })
-            .filter(|connection| {
-                requirement
-                    .account
-                    .as_deref()
-                    .is_none_or(|name| is_called(connection, name))
-            })
-            .collect();
-        if fitting.len() > 1 {
-            return Ok(Access::Denied(Denied::AmbiguousAccount {
-                provider: candidates[0].title().to_owned(),
-                accounts: fitting
-                    .into_iter()
-                    .map(|connection| connection.account)
-                    .collect(),
-            }));
-        }
-        match fitting.pop() {
-            Some(connection) => self.access_with(requirement, connection).await,
-            None if requirement
-                .account
-                .as_deref()
-                .is_some_and(|name| !is_plain(name)) =>
-            {
-                Ok(Access::Denied(Denied::NotAnAccount {
-                    provider: candidates[0].title().to_owned(),
-                }))
-            }
-            None => {
-                self.consent(
-                    caller,
-                    candidates[0],
-                    None,
-                    requirement,
-                    ConsentReason::NotConnected,
-                )
-                .await
-            }
-        }
-    }
-
-    async fn access_with(
-        &self,
-        requirement: &Requirement,
-        connection: Connection,
-    ) -> Result<Access, BrokerError> {
-        let provider = self
-            .provider(&connection.provider_id)
-            .expect("the connection was chosen among the candidates' connections");
-        if let ConnectionState::NeedsReconnect { reason } = &connection.state {
-            let reason = ConsentReason::NeedsReconnect(reason.clone());
-            return self
-                .consent_again(provider, &connection, requirement, reason)
-                .await;
-        }
-        if !missing(&requirement.scopes, &connection.grant.scopes).is_empty() {
-            let reason = ConsentReason::MissingScopes;
-            return self
-                .consent_again(provider, &connection, requirement, reason)
-                .await;
-        }
-        match self.fresh(provider, connection).await? {
-            Refreshed::Usable(connection) => Ok(Access::Granted(Granted {
-                connection: connection.id,
-                account: connection.account,
-                access_token: connection.grant.access_token,
-                api_base_url: provider
-                    .api_base_url()
-                    .ok_or_else(|| {
-                        BrokerError::Unusable(format!(
-                            "Provider entry `{}` has no api.base_url, so no tool can use its \
-                             connection. Add it to the configuration.",
-                            provider.id()
-                        ))
-                    })?
-                    .clone(),
-            })),
-            Refreshed::Refused { connection, reason } => {
-                let reason = ConsentReason::NeedsReconnect(reason);
-                self.consent_again(provider, &connection, requirement, reason)
-                    .await
-            }
-            Refreshed::Gone(caller) => {
-                let reason = ConsentReason::NotConnected;
-                self.consent(&caller, provider, None, requirement, reason)
-                    .await
-            }
-        }
-    }
-
-    async fn consent_again(
-        &self,
-        provider: &Provider,
-        connection: &Connection,
-        requirement: &Requirement,
-        reason: ConsentReason,
-    ) -> Result<Access, BrokerError> {
-        self.consent(
-            &connection.caller,
-            provider,
-            Some(connection),
-            requirement,
-            reason,
-        )
-        .await
-    }
-
-    /// The entries that may serve the requirement, at least one.
-    fn candidates(&self, requirement: &Requirement) -> Result<Vec<&Provider>, BrokerError> {
-        let config = &self.0.settings.config;
-        let chosen = config.toolkits.providers.get(&requirement.toolkit);
-        let candidates: Vec<&Provider> = self
-            .providers()
-            .iter()
-            .filter(|provider| match chosen {
-                Some(id) => provider.id() == id,
-                None => {
-                    provider.name() == requirement.provider || provider.id() == requirement.provider
-                }
-            })
-            .collect();
-        if candidates.is_empty() {
-            return Err(BrokerError::NotConfigured(not_configured(
-                &requirement.provider,
-                config.source.as_deref(),
-            )));
-        }
-        Ok(candidates)
-    }
+/// What a call needs.
+#[derive(Clone, Debug)]
+pub struct Requirement {
+    /// The toolkit that asks (`gmail`): a configuration may say which entry serves it.
+    pub toolkit: String,
+    /// The provider's name (`google`) or an entry's id.
+    pub provider: String,
+    /// The account named by the call: an e-mail address, a login, a connection id.
+    pub account: Option<String>,
+    /// Every group must be covered by one of its scopes; the first is the one asked for.
+    pub scopes: Vec<Vec<String>>,
+    /// Reads may fall back on a default account, writes may not.
+    pub read_only: bool,
+    /// The program that asks, as it calls itself; shown on the connect page.
+    pub client_name: Option<String>,
 }
 
-/// The scopes to ask for so that every group of `required` is covered: of each group that no
-/// granted scope covers, the first.
-pub(super) fn missing(required: &[Vec<String>], granted: &BTreeSet<String>) -> BTreeSet<String> {
-    required
-        .iter()
-        .filter(|group| !group.iter().any(|scope| granted.contains(scope)))
-        .filter_map(|group| group.first().cloned())
-        .collect()
+/// The broker's answer to a requirement.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// Go ahead.
+    Granted(Granted),
+    /// The person has to follow a link first.
+    Consent(Consent),
+    /// No, and a link would not help.
+    Denied(Denied),
 }
 
-/// What a flow has to ask for. Most tokens carry only what their own request asked for, so the
-/// granted scopes are asked for again; Google adds them itself (`include_granted_scopes=true`).
-pub(super) fn to_ask(
-    provider: &Provider,
-    connection: Option<&Connection>,
-    missing: &BTreeSet<String>,
-) -> BTreeSet<String> {
-    let mut scopes = provider.base_scopes();
-    scopes.extend(missing.iter().cloned());
-    if let Some(connection) = connection
-        && (provider.kind() != Kind::Google
-            || connection.state != ConnectionState::Connected
-            || missing.is_empty())
-    {
-        scopes.extend(connection.grant.scopes.iter().cloned());
-    }
-    scopes
+/// A usable access token and whose it is.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    /// The connection that acts.
+    pub connection: ConnectionId,
+    /// What a person calls the account.
+    pub account: String,
+    /// The access token. A refresh token never leaves the broker.
+    pub access_token: SecretString,
+    /// The only origin that the token may go to, with the API's path prefix.
+    pub api_base_url: Url,
 }
 
-/// Whether a call that says `name` means this connection.
-pub(super) fn is_called(connection: &Connection, name: &str) -> bool {
-    connection.id.to_string() == name
-        || is_account(&connection.account_id, &connection.account, name)
+/// A link that the person has to follow. Its flow is durable.
+#[derive(Clone, Debug)]
+pub struct Consent {
+    /// The flow.
+    pub flow: FlowId,
+    /// `{public_url}/connect/{token}`.
+    pub link: Url,
+    /// What a person calls the provider.
+    pub provider: String,
+    /// The account that has to consent, when it is a connected one. Never a call's argument.
+    pub account: Option<String>,
+    /// The scopes that will be asked for.
+    pub scopes: Vec<String>,
+    /// What they allow, in plain words, in the same order.
+    pub scopes_in_words: Vec<String>,
+    /// Why a link is needed.
+    pub reason: ConsentReason,
+    /// Why the sign-in before this one failed, in our words.
+    pub last_failure: Option<String>,
+    /// When the link stops working.
+    pub expires_at: Timestamp,
+    /// The page was posted: the person is at it.
+    pub posted: bool,
+    /// The client said `decline` to the elicitation before: give the link as text.
+    pub elicitation_declined: bool,
 }
 
-/// Whether `name` means the account with this id and label: the id, the label, or the label's part
-/// before ` @ workspace`.
-pub(super) fn is_account(id: &str, label: &str, name: &str) -> bool {
-    let name = name.trim();
-    id == name
-        || label.eq_ignore_ascii_case(name)
-        || label
-            .split_once(" @ ")
-            .is_some_and(|(user, _)| user.eq_ignore_ascii_case(name))
+/// Why a link is needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConsentReason {
+    /// Nothing is connected.
+    NotConnected,
+    /// The connection stopped working, with the reason.
+    NeedsReconnect(String),
+    /// The connection lacks scopes.
+    MissingScopes,
 }
 
-/// A name that may be shown to the person as the account to sign in with: it comes from the model,
-/// and must not be a sentence or an address that leads elsewhere.
-fn is_plain(name: &str) -> bool {
-    name.len() <= 100
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "._%+-@".contains(c))
+/// Why not.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// Several accounts fit and none was named.
+    #[error("Several {provider} accounts are connected: {}. Say which one with `account`.", accounts.join(", "))]
+    AmbiguousAccount {
+        /// What a person calls the provider.
+        provider: String,
+        /// Their names.
+        accounts: Vec<String>,
+    },
+    /// The account named cannot be an account's name.
+    #[error(
+        "`account` is not the name of a {provider} account. Leave it out, or use one that `valetkey connections` lists."
+    )]
+    NotAnAccount {
+        /// What a person calls the provider.
+        provider: String,
+    },
+    /// The person said no at the provider a moment ago.
+    #[error(
+        "The user declined to connect {provider} a moment ago. Do not ask again unless the user wants to; a call after {retry_after_s} s gets a new link."
+    )]
+    Declined {
+        /// What a person calls the provider.
+        provider: String,
+        /// Seconds until a call gets a new link.
+        retry_after_s: u64,
+    },
 }
 
-fn not_configured(provider: &str, source: Option<&std::path::Path>) -> String {
-    let variable = provider.to_ascii_uppercase().replace('-', "_");
-    let file = match source {
-        Some(path) => format!("to auth.providers in {}", path.display()),
-        None => "to auth.providers in a configuration file".to_owned(),
-    };
-    let title = match provider {
-        "google" => "Google",
-        "slack" => "Slack",
-        "github" => "GitHub",
-        other => other,
-    };
-    match provider {
-        "google" | "slack" | "github" => format!(
-            "No {title} client is configured. Create an OAuth client at {title}, then set \
-             {variable}_CLIENT_ID and {variable}_CLIENT_SECRET in the environment of this server \
-             (the `env` of the MCP client's configuration) or add an entry with `provider_id: \
-             {provider}` {file}, and restart the server."
-        ),
-        _ => format!(
-            "No provider `{provider}` is configured. Add an entry with this id {file}, and restart \
-             the server."
-        ),
-    }
+/// How a wait for a flow ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FlowOutcome {
+    /// The grant is stored.
+    Completed,
+    /// Still open when the wait ended.
+    Open,
+    /// The person said no at the provider.
+    Declined,
+    /// The link's time is over, or the flow is unknown.
+    Expired,
+    /// It ended without a grant, with the reason.
+    Failed(String),
 }
 
 impl Consent {

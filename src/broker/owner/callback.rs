@@ -2,10 +2,11 @@
 
 use secrecy::SecretString;
 
-use crate::broker::access::is_account;
-use crate::broker::browser::is_same_browser;
-use crate::broker::refresh::ends_at;
-use crate::broker::{Broker, BrokerError, Callback, CallbackError};
+use crate::broker::owner::Owner;
+use crate::broker::owner::access::is_account;
+use crate::broker::owner::browser::is_same_browser;
+use crate::broker::owner::refresh::ends_at;
+use crate::broker::{BrokerError, Callback, CallbackError};
 use crate::oauth::provider::Provider;
 use crate::oauth::token::{Identity, OAuthError, TokenSet};
 use crate::seal;
@@ -19,13 +20,12 @@ struct Failure {
     again: bool,
 }
 
-impl Broker {
-    /// The browser came back. Checks in the order of the errors of [`CallbackError`], and only then
-    /// exchanges. Returns the link's token, which leads to the result page.
-    ///
-    /// A refusal leaves the flow as it is, so that a forged callback cannot end a live one: the
-    /// single use of `state` is a compare-and-swap after the checks.
-    pub async fn callback(&self, callback: Callback) -> Result<SecretString, CallbackError> {
+impl Owner {
+    /// See [`crate::broker::Broker::callback`].
+    pub(in crate::broker) async fn callback(
+        &self,
+        callback: Callback,
+    ) -> Result<SecretString, CallbackError> {
         let store = self.store().await?;
         let state = callback.state.as_ref().ok_or(CallbackError::UnknownState)?;
         let mut flow = store
@@ -266,7 +266,7 @@ impl Broker {
             .await
     }
 
-    /// [`Broker::end`] for a flow whose exchange is ours. Only the client's `decline` of the
+    /// [`Owner::end`] for a flow whose exchange is ours. Only the client's `decline` of the
     /// elicitation may have been noted meanwhile, and it must not cost the grant.
     async fn end_exchange(
         &self,

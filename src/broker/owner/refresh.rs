@@ -11,7 +11,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
-use crate::broker::{Broker, BrokerError};
+use crate::broker::BrokerError;
+use crate::broker::owner::Owner;
 use crate::caller::Caller;
 use crate::oauth::provider::Provider;
 use crate::oauth::token::OAuthError;
@@ -62,7 +63,7 @@ impl Flights {
     }
 }
 
-impl Broker {
+impl Owner {
     /// The connection with a fresh access token, refreshed once if it is stale.
     pub(super) async fn fresh(
         &self,
@@ -82,9 +83,8 @@ impl Broker {
         }
     }
 
-    /// The provider refused `rejected` with a 401: one refresh, however many report it. `None`: it
-    /// cannot be refreshed, and the connection needs a new consent.
-    pub async fn renew(
+    /// See [`crate::broker::Broker::renew`].
+    pub(in crate::broker) async fn renew(
         &self,
         caller: &Caller,
         connection: ConnectionId,

@@ -6,15 +6,19 @@ use secrecy::SecretString;
 use subtle::ConstantTimeEq;
 use url::Url;
 
-use crate::broker::{Broker, BrokerError, ConnectPage, Ending, LinkError, ScopeLine};
+use crate::broker::owner::Owner;
+use crate::broker::{BrokerError, ConnectPage, Ending, LinkError, ScopeLine};
 use crate::oauth::provider::{AuthorizeRequest, Provider};
 use crate::seal;
 use crate::store::records::{Connection, ConnectionState, Flow, FlowId, FlowStatus};
 use crate::store::sled::{Change, Store, StoreError};
 
-impl Broker {
-    /// What the connect page shows. Changes nothing.
-    pub async fn page(&self, link_token: &SecretString) -> Result<ConnectPage, LinkError> {
+impl Owner {
+    /// See [`crate::broker::Broker::page`].
+    pub(in crate::broker) async fn page(
+        &self,
+        link_token: &SecretString,
+    ) -> Result<ConnectPage, LinkError> {
         let (store, flow, provider) = self.opened_link(link_token).await?;
         let existing = self.existing(&store, &flow).await?;
         Ok(ConnectPage {
@@ -36,9 +40,8 @@ impl Broker {
         })
     }
 
-    /// The page was posted by the browser that holds `cookie`: where to send it. Posting again,
-    /// also from another browser, starts over: only the last one can come back.
-    pub async fn begin(
+    /// See [`crate::broker::Broker::begin`].
+    pub(in crate::broker) async fn begin(
         &self,
         link_token: &SecretString,
         cookie: &SecretString,
@@ -81,8 +84,8 @@ impl Broker {
         }
     }
 
-    /// How the flow ended, for the browser that holds `cookie`. None while it is open.
-    pub async fn ending(
+    /// See [`crate::broker::Broker::ending`].
+    pub(in crate::broker) async fn ending(
         &self,
         link_token: &SecretString,
         cookie: &SecretString,

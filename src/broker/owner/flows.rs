@@ -6,11 +6,11 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokio::time::Instant;
 
-use crate::broker::access::{missing, to_ask};
-use crate::broker::vault::FlowKey;
+use crate::broker::owner::Owner;
+use crate::broker::owner::access::{missing, to_ask};
+use crate::broker::owner::vault::FlowKey;
 use crate::broker::{
-    Access, Broker, BrokerError, Consent, ConsentReason, Denied, FLOW_LIFETIME, FlowOutcome,
-    Requirement,
+    Access, BrokerError, Consent, ConsentReason, Denied, FLOW_LIFETIME, FlowOutcome, Requirement,
 };
 use crate::caller::Caller;
 use crate::oauth::provider::Provider;
@@ -27,7 +27,7 @@ const MAX_FLOWS_OF_ONE: usize = 5;
 /// Open flows in all.
 const MAX_FLOWS: usize = 10_000;
 
-impl Broker {
+impl Owner {
     /// A link for what is missing: the live flow's, or a new one's. Durable when this returns.
     pub(super) async fn consent(
         &self,
@@ -142,8 +142,8 @@ impl Broker {
         }
     }
 
-    /// Waits until the flow ends or `until`. Another caller's flow is `Expired`.
-    pub async fn wait(
+    /// See [`crate::broker::Broker::wait`].
+    pub(in crate::broker) async fn wait(
         &self,
         caller: &Caller,
         flow: FlowId,
@@ -185,8 +185,8 @@ impl Broker {
         }
     }
 
-    /// The client answered the elicitation with `decline`: the link goes out as text from now on.
-    pub async fn elicitation_declined(
+    /// See [`crate::broker::Broker::elicitation_declined`].
+    pub(in crate::broker) async fn elicitation_declined(
         &self,
         caller: &Caller,
         flow: FlowId,
@@ -208,9 +208,8 @@ impl Broker {
         }
     }
 
-    /// Starts to listen again for flows that an earlier process left pending. Cheap when there are
-    /// none; silent when another process has the store.
-    pub async fn resume(&self) {
+    /// See [`crate::broker::Broker::resume`].
+    pub(in crate::broker) async fn resume(&self) {
         if !self.0.vault.has_left_flows() {
             return;
         }
@@ -224,9 +223,8 @@ impl Broker {
         }
     }
 
-    /// Resolves when no flow has been open for a while, long enough for the last result page to
-    /// load. The callback's listeners close then, at once: another flow may need the port.
-    pub async fn idle(&self) {
+    /// See [`crate::broker::Broker::idle`].
+    pub(in crate::broker) async fn idle(&self) {
         const LINGER: Duration = Duration::from_secs(3);
         loop {
             let mut changes = self.0.vault.watch();

@@ -1,20 +1,23 @@
 //! What a caller has connected, and taking it back.
 
-use crate::broker::{Broker, BrokerError, ConnectionView, Disconnected};
+use crate::broker::owner::Owner;
+use crate::broker::{BrokerError, ConnectionView, Disconnected};
 use crate::caller::Caller;
 use crate::store::records::{Connection, ConnectionId};
 use crate::store::sled::Change;
 
-impl Broker {
-    /// The caller's connections, oldest first.
-    pub async fn connections(&self, caller: &Caller) -> Result<Vec<ConnectionView>, BrokerError> {
+impl Owner {
+    /// See [`crate::broker::Broker::connections`].
+    pub(in crate::broker) async fn connections(
+        &self,
+        caller: &Caller,
+    ) -> Result<Vec<ConnectionView>, BrokerError> {
         let connections = self.store().await?.connections(caller).await?;
         Ok(connections.into_iter().map(|c| self.view(c)).collect())
     }
 
-    /// Revokes at the provider and deletes here, whatever the provider answers. None: the caller
-    /// has no such connection.
-    pub async fn disconnect(
+    /// See [`crate::broker::Broker::disconnect`].
+    pub(in crate::broker) async fn disconnect(
         &self,
         caller: &Caller,
         id: ConnectionId,

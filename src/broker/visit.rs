@@ -1,0 +1,76 @@
+//! What passes between the broker and the browser.
+
+use secrecy::SecretString;
+
+/// What the connect page shows.
+#[derive(Clone, Debug)]
+pub struct ConnectPage {
+    /// What a person calls the provider.
+    pub provider: String,
+    /// The account that has to consent, when one is known.
+    pub account: Option<String>,
+    /// What will be allowed, in plain words, and whether it is new.
+    pub scopes: Vec<ScopeLine>,
+    /// The program that asked.
+    pub client_name: Option<String>,
+    /// For whom.
+    pub user: String,
+    /// The connection stopped working, and this renews it.
+    pub reconnect: bool,
+}
+
+/// One line of the list of scopes.
+#[derive(Clone, Debug)]
+pub struct ScopeLine {
+    /// In plain words.
+    pub text: String,
+    /// The scope's own name.
+    pub scope: String,
+    /// The connection does not have it yet.
+    pub new: bool,
+}
+
+/// What came with a request to the callback (RFC 6749 §4.1.2, RFC 9207). Parsed, still untrusted.
+#[derive(Clone, Debug)]
+pub struct Callback {
+    /// The path's last segment.
+    pub provider_id: String,
+    /// The cookie's value.
+    pub cookie: Option<SecretString>,
+    /// `state`.
+    pub state: Option<SecretString>,
+    /// `code`.
+    pub code: Option<SecretString>,
+    /// `error`.
+    pub error: Option<String>,
+    /// `iss`.
+    pub iss: Option<String>,
+}
+
+/// What the result page tells the browser that was there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Connected.
+    Connected {
+        /// What a person calls the provider.
+        provider: String,
+        /// What a person calls the account.
+        account: String,
+        /// Scopes that were asked for and not granted, in plain words.
+        missing: Vec<String>,
+    },
+    /// The person said no at the provider.
+    Declined {
+        /// What a person calls the provider.
+        provider: String,
+    },
+    /// It did not work.
+    Failed {
+        /// What a person calls the provider.
+        provider: String,
+        /// Why and what to do, in our words.
+        reason: String,
+        /// The link still works: the person can try again from the connect page.
+        again: bool,
+    },
+}
