@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::store::records::{ConnectionId, FlowId};
 
 /// What a call needs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Requirement {
     /// The toolkit that asks (`gmail`): a configuration may say which entry serves it.
     pub toolkit: String,
@@ -24,7 +25,7 @@ pub struct Requirement {
 }
 
 /// The broker's answer to a requirement.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Access {
     /// Go ahead.
     Granted(Granted),
@@ -35,20 +36,21 @@ pub enum Access {
 }
 
 /// A usable access token and whose it is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Granted {
     /// The connection that acts.
     pub connection: ConnectionId,
     /// What a person calls the account.
     pub account: String,
     /// The access token. A refresh token never leaves the broker.
+    #[serde(with = "crate::seal::secret")]
     pub access_token: SecretString,
     /// The only origin that the token may go to, with the API's path prefix.
     pub api_base_url: Url,
 }
 
 /// A link that the person has to follow. Its flow is durable.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Consent {
     /// The flow.
     pub flow: FlowId,
@@ -75,7 +77,7 @@ pub struct Consent {
 }
 
 /// Why a link is needed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConsentReason {
     /// Nothing is connected.
     NotConnected,
@@ -86,7 +88,7 @@ pub enum ConsentReason {
 }
 
 /// Why not.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum Denied {
     /// Several accounts fit and none was named.
     #[error("Several {provider} accounts are connected: {}. Say which one with `account`.", accounts.join(", "))]
@@ -117,7 +119,7 @@ pub enum Denied {
 }
 
 /// How a wait for a flow ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FlowOutcome {
     /// The grant is stored.
     Completed,

@@ -1,5 +1,7 @@
 //! Why the broker could not do what it was asked.
 
+use serde::{Deserialize, Serialize};
+
 use crate::oauth::token::OAuthError;
 use crate::store::sled::StoreError;
 
@@ -31,6 +33,112 @@ pub enum BrokerError {
     /// The provider.
     #[error(transparent)]
     OAuth(#[from] OAuthError),
+    /// The process that has the store cannot be used by this one.
+    #[error("{0}")]
+    Owner(#[from] OwnerError),
+    /// One of the others, as the process that has the store told it.
+    #[error("{message}")]
+    Told {
+        /// Which.
+        kind: ErrorKind,
+        /// Its message.
+        message: String,
+    },
+}
+
+/// What kind of [`BrokerError`] it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ErrorKind {
+    /// [`BrokerError::NotConfigured`]
+    NotConfigured,
+    /// [`BrokerError::Unusable`]
+    Unusable,
+    /// [`BrokerError::PortTaken`]
+    PortTaken,
+    /// [`BrokerError::TooManyFlows`]
+    TooManyFlows,
+    /// [`BrokerError::Store`]
+    Store,
+    /// [`BrokerError::OAuth`]
+    Provider,
+    /// [`BrokerError::Owner`]
+    Owner,
+}
+
+/// Why this process cannot use the one that has the store.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OwnerError {
+    /// It is stopped, or hangs.
+    #[error(
+        "The Valetkey process that has the vault open (pid {pid}) does not answer. Let it go on (kill -CONT {pid}) or end it (kill {pid}), then call again."
+    )]
+    Silent {
+        /// Its process id, or `unknown`.
+        pid: String,
+    },
+    /// It speaks another version of the protocol.
+    #[error(
+        "The Valetkey process that has the vault open (pid {pid}) is version {version}, which this one ({}) cannot work with. End it (kill {pid}) or restart the program that started it, then call again.",
+        env!("CARGO_PKG_VERSION")
+    )]
+    OtherVersion {
+        /// Its process id.
+        pid: u32,
+        /// Its version.
+        version: String,
+    },
+    /// It has another client registration under the same name.
+    #[error(
+        "The Valetkey process that has the vault open (pid {pid}) was started with another configuration of provider `{provider}`, or without it. Give all your MCP clients the same configuration file, then end that process (kill {pid}) and call again."
+    )]
+    OtherConfiguration {
+        /// Its process id.
+        pid: u32,
+        /// The provider entry's id.
+        provider: String,
+    },
+    /// It has as many connections as it takes.
+    #[error(
+        "The Valetkey process that has the vault open (pid {pid}) serves as many other processes as it can. End some of them, then call again."
+    )]
+    Full {
+        /// Its process id.
+        pid: u32,
+    },
+    /// It is another user's process, or its socket is.
+    #[error(
+        "The socket {path} belongs to another user (uid {uid}), so nothing was sent to it. Remove it, then call again."
+    )]
+    OtherUser {
+        /// The socket.
+        path: String,
+        /// The user.
+        uid: u32,
+    },
+    /// It closed the connection again and again.
+    #[error(
+        "The Valetkey processes that had the vault open ended one after the other. Call again; if that does not help, look at their logs."
+    )]
+    Unsteady,
+    /// What was to be sent is longer than the protocol allows.
+    #[error("The request is too long for the vault's socket. Use shorter arguments.")]
+    TooLong,
+}
+
+impl BrokerError {
+    /// What kind of error it is, wherever it happened.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotConfigured(_) => ErrorKind::NotConfigured,
+            Self::Unusable(_) => ErrorKind::Unusable,
+            Self::PortTaken { .. } => ErrorKind::PortTaken,
+            Self::TooManyFlows => ErrorKind::TooManyFlows,
+            Self::Store(_) => ErrorKind::Store,
+            Self::OAuth(_) => ErrorKind::Provider,
+            Self::Owner(_) => ErrorKind::Owner,
+            Self::Told { kind, .. } => *kind,
+        }
+    }
 }
 
 /// Why a link does not open.

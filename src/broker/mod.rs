@@ -5,8 +5,12 @@
 //! can send them to the one that does.
 
 mod access;
+mod directory;
 mod error;
 mod owner;
+mod port;
+mod seat;
+mod socket;
 mod view;
 mod visit;
 
@@ -16,14 +20,17 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use url::Url;
 
 pub use crate::broker::access::{
     Access, Consent, ConsentReason, Denied, FlowOutcome, Granted, Requirement,
 };
-pub use crate::broker::error::{BrokerError, CallbackError, LinkError};
+use crate::broker::directory::Directory;
+pub use crate::broker::error::{BrokerError, CallbackError, ErrorKind, LinkError, OwnerError};
 use crate::broker::owner::Owner;
+use crate::broker::seat::{Seat, Seats};
+use crate::broker::socket::message::{Answer, Operation};
 pub use crate::broker::view::{ConnectionView, Disconnected};
 pub use crate::broker::visit::{Callback, ConnectPage, Ending, ScopeLine};
 use crate::caller::Caller;
@@ -54,8 +61,21 @@ pub struct Broker(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     settings: Settings,
-    providers: Arc<Vec<Provider>>,
-    owner: Owner,
+    directory: Arc<Directory>,
+    seats: Arc<Seats>,
+}
+
+/// So many owners may die, one after the other, before an operation gives up.
+const OWNERS: usize = 100;
+
+/// Takes the answer that belongs to an operation. Any other would be a fault of this program.
+macro_rules! answer {
+    ($answer:expr, $($expected:pat => $value:expr),+) => {
+        match $answer {
+            $($expected => Ok($value),)+
+            _ => Err(BrokerError::Owner(OwnerError::Unsteady)),
+        }
+    };
 }
 
 impl Broker {
@@ -63,20 +83,19 @@ impl Broker {
     /// listeners whenever a flow needs them; `consent::listener` serves them.
     pub fn new(settings: Settings) -> (Self, mpsc::UnboundedReceiver<TcpListener>) {
         let (listeners, listening) = mpsc::unbounded_channel();
-        let entries = settings.config.providers.iter().cloned();
-        let providers = Arc::new(entries.map(Provider::new).collect::<Vec<_>>());
-        let owner = Owner::new(settings.clone(), Arc::clone(&providers), listeners);
+        let directory = Arc::new(Directory::new(Arc::clone(&settings.config)));
+        let seats = Seats::new(settings.clone(), Arc::clone(&directory), listeners);
         let inner = Inner {
             settings,
-            providers,
-            owner,
+            directory,
+            seats: Arc::new(seats),
         };
         (Self(Arc::new(inner)), listening)
     }
 
     /// The provider entries, in the order of the configuration.
     pub fn providers(&self) -> &[Provider] {
-        &self.0.providers
+        self.0.directory.providers()
     }
 
     /// The origin that browsers must use, for the listener's check of `Host`.
@@ -102,7 +121,19 @@ impl Broker {
         caller: &Caller,
         requirement: &Requirement,
     ) -> Result<Access, BrokerError> {
-        self.0.owner.access(caller, requirement).await
+        let candidates = self.0.directory.candidates(requirement)?;
+        let candidates: Vec<_> = candidates
+            .into_iter()
+            .map(|provider| (provider.id().to_owned(), provider.fingerprint()))
+            .collect();
+        let answer = self
+            .perform(|| Operation::Access {
+                caller: caller.clone(),
+                requirement: requirement.clone(),
+                candidates: candidates.clone(),
+            })
+            .await?;
+        answer!(answer, Answer::Access(access) => access)
     }
 
     /// Waits until the flow ends or `until`. Another caller's flow is `Expired`.
@@ -112,7 +143,14 @@ impl Broker {
         flow: FlowId,
         until: Instant,
     ) -> Result<FlowOutcome, BrokerError> {
-        self.0.owner.wait(caller, flow, until).await
+        let answer = self
+            .perform(|| Operation::Wait {
+                caller: caller.clone(),
+                flow,
+                time: until.saturating_duration_since(Instant::now()),
+            })
+            .await?;
+        answer!(answer, Answer::Wait(outcome) => outcome)
     }
 
     /// The provider refused `rejected` with a 401: one refresh, however many report it. `None`: it
@@ -123,7 +161,14 @@ impl Broker {
         connection: ConnectionId,
         rejected: &SecretString,
     ) -> Result<Option<SecretString>, BrokerError> {
-        self.0.owner.renew(caller, connection, rejected).await
+        let answer = self
+            .perform(|| Operation::Renew {
+                caller: caller.clone(),
+                connection,
+                rejected: rejected.clone(),
+            })
+            .await?;
+        answer!(answer, Answer::Renew(renewed) => renewed.access_token)
     }
 
     /// The client answered the elicitation with `decline`: the link goes out as text from now on.
@@ -132,12 +177,23 @@ impl Broker {
         caller: &Caller,
         flow: FlowId,
     ) -> Result<(), BrokerError> {
-        self.0.owner.elicitation_declined(caller, flow).await
+        let answer = self
+            .perform(|| Operation::ElicitationDeclined {
+                caller: caller.clone(),
+                flow,
+            })
+            .await?;
+        answer!(answer, Answer::ElicitationDeclined => ())
     }
 
     /// The caller's connections, oldest first.
     pub async fn connections(&self, caller: &Caller) -> Result<Vec<ConnectionView>, BrokerError> {
-        self.0.owner.connections(caller).await
+        let answer = self
+            .perform(|| Operation::Connections {
+                caller: caller.clone(),
+            })
+            .await?;
+        answer!(answer, Answer::Connections(connections) => connections)
     }
 
     /// Revokes at the provider and deletes here, whatever the provider answers. None: the caller
@@ -145,14 +201,26 @@ impl Broker {
     pub async fn disconnect(
         &self,
         caller: &Caller,
-        id: ConnectionId,
+        connection: ConnectionId,
     ) -> Result<Option<Disconnected>, BrokerError> {
-        self.0.owner.disconnect(caller, id).await
+        let answer = self
+            .perform(|| Operation::Disconnect {
+                caller: caller.clone(),
+                connection,
+            })
+            .await?;
+        answer!(answer, Answer::Disconnect(done) => done)
     }
 
     /// Seals a handle that a client keeps for us (`requestState`), bound to `context`.
     pub async fn seal(&self, context: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, BrokerError> {
-        self.0.owner.seal(context, plaintext).await
+        let answer = self
+            .perform(|| Operation::Seal {
+                context: context.to_vec(),
+                plaintext: plaintext.to_vec(),
+            })
+            .await?;
+        answer!(answer, Answer::Seal(sealed) => sealed)
     }
 
     /// Opens what [`Broker::seal`] made; none if it was altered or is another context's.
@@ -161,12 +229,20 @@ impl Broker {
         context: &[u8],
         sealed: &[u8],
     ) -> Result<Option<Vec<u8>>, BrokerError> {
-        self.0.owner.unseal(context, sealed).await
+        let answer = self
+            .perform(|| Operation::Unseal {
+                context: context.to_vec(),
+                sealed: sealed.to_vec(),
+            })
+            .await?;
+        answer!(answer, Answer::Unseal(plaintext) => plaintext)
     }
 
     /// What the connect page shows. Changes nothing.
+    ///
+    /// The browser's side is the owner's alone: it has the callback port.
     pub async fn page(&self, link_token: &SecretString) -> Result<ConnectPage, LinkError> {
-        self.0.owner.page(link_token).await
+        self.owner().await?.page(link_token).await
     }
 
     /// The page was posted by the browser that holds `cookie`: where to send it. Posting again,
@@ -176,7 +252,7 @@ impl Broker {
         link_token: &SecretString,
         cookie: &SecretString,
     ) -> Result<Url, LinkError> {
-        self.0.owner.begin(link_token, cookie).await
+        self.owner().await?.begin(link_token, cookie).await
     }
 
     /// The browser came back. Checks in the order of the errors of [`CallbackError`], and only then
@@ -184,7 +260,7 @@ impl Broker {
     ///
     /// A refusal leaves the flow as it is, so that a forged callback cannot end a live one.
     pub async fn callback(&self, callback: Callback) -> Result<SecretString, CallbackError> {
-        self.0.owner.callback(callback).await
+        self.owner().await?.callback(callback).await
     }
 
     /// How the flow ended, for the browser that holds `cookie`. None while it is open.
@@ -193,18 +269,72 @@ impl Broker {
         link_token: &SecretString,
         cookie: &SecretString,
     ) -> Result<Option<Ending>, LinkError> {
-        self.0.owner.ending(link_token, cookie).await
+        self.owner().await?.ending(link_token, cookie).await
     }
 
-    /// Starts to listen again for flows that an earlier process left pending. Cheap when there are
-    /// none; silent when another process has the store.
-    pub async fn resume(&self) {
-        self.0.owner.resume().await;
+    /// Takes up sign-ins that another process leaves pending, in the background and as long as this
+    /// broker lives. Cheap while there are none: the store stays closed.
+    pub fn stand_by(&self) {
+        tokio::spawn(Seats::stand_by(Arc::downgrade(&self.0.seats)));
     }
 
     /// Resolves when no flow has been open for a while, long enough for the last result page to
-    /// load. The callback's listeners close then, at once: another flow may need the port.
+    /// load, or when another process has the flows. The callback's listeners close then, at once:
+    /// another flow, or another process, may need the port.
     pub async fn idle(&self) {
-        self.0.owner.idle().await;
+        const LINGER: Duration = Duration::from_secs(3);
+        let port = self.0.seats.port();
+        loop {
+            let Some(owner) = self.0.seats.owner().await else {
+                port.close_if(|| true).await;
+                return;
+            };
+            let mut changes = owner.changes();
+            // Kept any longer, the handle would keep the store open.
+            drop(owner);
+            changes.mark_unchanged();
+            // Expiry makes no noise, so it is looked for.
+            let quiet = timeout(LINGER, changes.changed()).await.is_err();
+            if quiet
+                && let Some(owner) = self.0.seats.owner().await
+                && port.close_if(|| owner.none_open()).await
+            {
+                return;
+            }
+        }
+    }
+
+    /// Leaves the store to others. The next operation takes a seat again.
+    pub async fn leave(&self) {
+        self.0.seats.leave().await;
+    }
+
+    /// Has the owner perform an operation, whichever process that is. When the owner ends before it
+    /// answers, the next one is asked.
+    async fn perform(&self, operation: impl Fn() -> Operation) -> Result<Answer, BrokerError> {
+        for _ in 0..OWNERS {
+            match self.0.seats.seat().await? {
+                Seat::Follower(link) => {
+                    if let Ok(answer) = link.perform(operation()).await {
+                        return answer;
+                    }
+                }
+                Seat::Owner(owner) => match operation() {
+                    waits @ Operation::Wait { .. } => tokio::select! {
+                        answer = owner.perform(waits) => return answer,
+                        () = owner.left() => {}
+                    },
+                    operation => return owner.perform(operation).await,
+                },
+            }
+        }
+        Err(OwnerError::Unsteady.into())
+    }
+
+    async fn owner(&self) -> Result<Owner, BrokerError> {
+        match self.0.seats.seat().await? {
+            Seat::Owner(owner) => Ok(owner),
+            Seat::Follower(_) => Err(OwnerError::Unsteady.into()),
+        }
     }
 }

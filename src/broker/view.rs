@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use crate::oauth::token::OAuthError;
 use crate::store::records::{ConnectionId, ConnectionState};
 
 /// A connection as shown to its owner.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConnectionView {
     /// Its name.
     pub id: ConnectionId,
@@ -31,10 +31,11 @@ pub struct ConnectionView {
 }
 
 /// Both outcomes of a disconnect. The local one is always done when this is returned.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Disconnected {
     /// What was disconnected.
     pub connection: ConnectionView,
-    /// What the provider said to the revocation: `Ok(true)` revoked, `Ok(false)` it has no way to.
-    pub revoked: Result<bool, OAuthError>,
+    /// What the provider said to the revocation: `Ok(true)` revoked, `Ok(false)` it has no way to,
+    /// `Err` why it was not.
+    pub revoked: Result<bool, String>,
 }

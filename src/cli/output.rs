@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use crate::broker::{BrokerError, Denied};
+use crate::broker::{BrokerError, Denied, ErrorKind};
 use crate::config::error::ConfigError;
 
 /// The exit codes, as the help lists them.
@@ -49,8 +49,8 @@ pub fn exit_of(error: &anyhow::Error) -> Exit {
     let usage = error.is::<Usage>()
         || error.is::<ConfigError>()
         || matches!(
-            error.downcast_ref::<BrokerError>(),
-            Some(BrokerError::NotConfigured(_) | BrokerError::Unusable(_))
+            error.downcast_ref::<BrokerError>().map(BrokerError::kind),
+            Some(ErrorKind::NotConfigured | ErrorKind::Unusable)
         );
     match error.downcast_ref::<Denied>() {
         Some(Denied::Declined { .. }) => Exit::Declined,

@@ -63,8 +63,7 @@ impl Handler {
     /// first request of a client that stays must not wait for the store.
     pub(super) fn resume_once(&self) {
         if !self.resumed.swap(true, Ordering::Relaxed) {
-            let broker = self.calls.broker.clone();
-            tokio::spawn(async move { broker.resume().await });
+            self.calls.broker.stand_by();
         }
     }
 

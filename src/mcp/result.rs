@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use valetkey_toolkits::error::ToolError;
 use valetkey_toolkits::output::Output;
 
-use crate::broker::{BrokerError, Consent, ConsentReason, Denied};
+use crate::broker::{BrokerError, Consent, ConsentReason, Denied, ErrorKind};
 use crate::mcp::hold::url_elicitation;
 use crate::mcp::request_state::StateError;
 
@@ -69,13 +69,13 @@ pub(super) fn denied(denied: &Denied) -> CallToolResult {
 
 /// The broker could not decide.
 pub(super) fn broken(error: &BrokerError) -> CallToolResult {
-    let code = match error {
-        BrokerError::NotConfigured(_) => "not_configured",
-        BrokerError::Unusable(_) => "unusable_provider",
-        BrokerError::PortTaken { .. } => "port_taken",
-        BrokerError::TooManyFlows => "too_many_sign_ins",
-        BrokerError::Store(_) => "store_unavailable",
-        BrokerError::OAuth(_) => "provider_error",
+    let code = match error.kind() {
+        ErrorKind::NotConfigured => "not_configured",
+        ErrorKind::Unusable => "unusable_provider",
+        ErrorKind::PortTaken => "port_taken",
+        ErrorKind::TooManyFlows => "too_many_sign_ins",
+        ErrorKind::Store | ErrorKind::Owner => "store_unavailable",
+        ErrorKind::Provider => "provider_error",
     };
     error_result(
         format!("Error ({code}): {error}"),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use secrecy::SecretString;
+use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::config::provider::{AuthMethod, ProviderEntry, Request};
@@ -118,6 +119,41 @@ impl Provider {
             endpoints,
             kind,
         }
+    }
+
+    /// A digest of what makes two entries act for the same client of the same provider: its id, its
+    /// secret, and every place that they send something to.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let entry = &self.entry;
+        let requests = [
+            &entry.authorization_request,
+            &entry.token_request,
+            &entry.refresh_request,
+            &entry.revocation_request,
+            &entry.user_info_request,
+            &entry.introspection_request,
+        ];
+        let endpoints = requests.map(|request| request.endpoint.as_ref());
+        let urls = endpoints
+            .iter()
+            .copied()
+            .chain([self.api_base_url()])
+            .map(|url| url.map_or("", Url::as_str));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the text goes into the hash only"
+        )]
+        let secret = entry
+            .client_secret
+            .as_ref()
+            .map_or("", secrecy::ExposeSecret::expose_secret);
+        let texts = [self.name(), &entry.client_id, secret];
+        let mut hash = Sha256::new();
+        for part in texts.into_iter().chain(urls) {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        hash.finalize().into()
     }
 
     /// The entry's id, which names the callback path.

@@ -19,7 +19,7 @@ const SMALL: usize = 32 * 1024;
 
 /// Makes the directory with its parents for us alone, or checks one that exists: a directory of
 /// ours, no symbolic link, closed to others, and not replaceable by others.
-pub(super) fn private_directory(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn private_directory(path: &Path) -> Result<(), StoreError> {
     create_directory(path)?;
     let found = fs::symlink_metadata(path)
         .map_err(|error| StoreError::io(path, "cannot be read", &error))?;

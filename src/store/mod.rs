@@ -4,7 +4,7 @@ pub mod records;
 pub mod sled;
 
 mod database;
-mod files;
+pub(crate) mod files;
 mod key_file;
 mod lock;
 mod open;

@@ -237,8 +237,8 @@ async fn a_link_outlives_its_process() {
     while world.listens() {
         tokio::task::yield_now().await;
     }
+    process.broker.stand_by();
     while !world.listens() {
-        process.broker.resume().await;
         tokio::task::yield_now().await;
     }
     Person::new().follow(consent.link.as_str()).await.unwrap();

@@ -16,7 +16,7 @@ impl Owner {
         caller: &Caller,
         requirement: &Requirement,
     ) -> Result<Access, BrokerError> {
-        let candidates = self.candidates(requirement)?;
+        let candidates = self.0.directory.candidates(requirement)?;
         let store = self.store().await?;
         let mut fitting: Vec<Connection> = store
             .connections(caller)
@@ -132,30 +132,6 @@ impl Owner {
         )
         .await
     }
-
-    /// The entries that may serve the requirement, at least one.
-    fn candidates(&self, requirement: &Requirement) -> Result<Vec<&Provider>, BrokerError> {
-        let config = &self.0.settings.config;
-        let chosen = config.toolkits.providers.get(&requirement.toolkit);
-        let candidates: Vec<&Provider> = self
-            .0
-            .providers
-            .iter()
-            .filter(|provider| match chosen {
-                Some(id) => provider.id() == id,
-                None => {
-                    provider.name() == requirement.provider || provider.id() == requirement.provider
-                }
-            })
-            .collect();
-        if candidates.is_empty() {
-            return Err(BrokerError::NotConfigured(not_configured(
-                &requirement.provider,
-                config.source.as_deref(),
-            )));
-        }
-        Ok(candidates)
-    }
 }
 
 /// The scopes to ask for so that every group of `required` is covered: of each group that no
@@ -211,30 +187,4 @@ fn is_plain(name: &str) -> bool {
         && name
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "._%+-@".contains(c))
-}
-
-fn not_configured(provider: &str, source: Option<&std::path::Path>) -> String {
-    let variable = provider.to_ascii_uppercase().replace('-', "_");
-    let file = match source {
-        Some(path) => format!("to auth.providers in {}", path.display()),
-        None => "to auth.providers in a configuration file".to_owned(),
-    };
-    let title = match provider {
-        "google" => "Google",
-        "slack" => "Slack",
-        "github" => "GitHub",
-        other => other,
-    };
-    match provider {
-        "google" | "slack" | "github" => format!(
-            "No {title} client is configured. Create an OAuth client at {title}, then set \
-             {variable}_CLIENT_ID and {variable}_CLIENT_SECRET in the environment of this server \
-             (the `env` of the MCP client's configuration) or add an entry with `provider_id: \
-             {provider}` {file}, and restart the server."
-        ),
-        _ => format!(
-            "No provider `{provider}` is configured. Add an entry with this id {file}, and restart \
-             the server."
-        ),
-    }
 }

@@ -36,6 +36,7 @@ impl Owner {
                 provider
                     .revoke(http, &grant.access_token, grant.refresh_token.as_ref())
                     .await
+                    .map_err(|error| error.to_string())
             }
             // The entry was removed from the configuration: nobody knows whom to ask.
             None => Ok(false),

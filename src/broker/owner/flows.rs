@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::broker::owner::Owner;
@@ -208,36 +209,31 @@ impl Owner {
         }
     }
 
-    /// See [`crate::broker::Broker::resume`].
-    pub(in crate::broker) async fn resume(&self) {
-        if !self.0.vault.has_left_flows() {
-            return;
+    /// Listens again for flows that an earlier owner left pending, and clears away those that are
+    /// over. Runs as long as this process is the owner.
+    pub(in crate::broker) async fn keep_house(&self) {
+        const EVERY: Duration = Duration::from_mins(1);
+        if !self.none_open()
+            && let Err(error) = self.0.port.open().await
+        {
+            tracing::warn!(%error, "pending sign-ins were not resumed");
         }
-        let resumed = match self.store().await {
-            Ok(_) if self.0.vault.none_open(self.now()) => Ok(()),
-            Ok(_) => self.0.port.open().await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = resumed {
-            tracing::debug!(error = %error, "pending sign-ins were not resumed");
+        loop {
+            tokio::time::sleep(EVERY).await;
+            if let Err(error) = self.0.vault.sweep(self.now()).await {
+                tracing::warn!(%error, "flows that are over were not cleared away");
+            }
         }
     }
 
-    /// See [`crate::broker::Broker::idle`].
-    pub(in crate::broker) async fn idle(&self) {
-        const LINGER: Duration = Duration::from_secs(3);
-        loop {
-            let mut changes = self.0.vault.watch();
-            changes.mark_unchanged();
-            // Expiry makes no noise, so it is looked for.
-            let quiet = tokio::time::timeout(LINGER, changes.changed())
-                .await
-                .is_err();
-            let none_open = || self.0.vault.none_open(self.now());
-            if quiet && none_open() && self.0.port.close_if(none_open).await {
-                return;
-            }
-        }
+    /// Whether no flow is open.
+    pub(in crate::broker) fn none_open(&self) -> bool {
+        self.0.vault.none_open(self.now())
+    }
+
+    /// Wakes at every change of a flow.
+    pub(in crate::broker) fn changes(&self) -> watch::Receiver<u64> {
+        self.0.vault.watch()
     }
 
     /// Our callback for this provider: one path each, so that a code cannot be delivered to the

@@ -5,80 +5,90 @@ mod browser;
 mod callback;
 mod connections;
 mod flows;
-mod port;
+mod perform;
 mod refresh;
 mod vault;
 
-use std::net::TcpListener;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
-use crate::broker::owner::port::CallbackPort;
+use crate::broker::directory::Directory;
 use crate::broker::owner::refresh::Flights;
 use crate::broker::owner::vault::Vault;
+pub(super) use crate::broker::owner::vault::has_left_flows;
+use crate::broker::port::CallbackPort;
 use crate::broker::{BrokerError, Settings};
 use crate::oauth::provider::Provider;
 use crate::store::sled::Store;
 
-/// The broker of the process that has the store. A handle: clones share it.
+/// The broker of the process that has the store. A handle: clones share it, and the last one to go
+/// closes the store.
 #[derive(Clone, Debug)]
 pub(super) struct Owner(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     settings: Settings,
-    providers: Arc<Vec<Provider>>,
+    directory: Arc<Directory>,
     vault: Vault,
-    port: CallbackPort,
+    port: Arc<CallbackPort>,
     flights: Flights,
     /// One flow is minted or joined at a time, so that a thousand calls share one link.
     minting: Mutex<()>,
+    /// The store is being given up: who waits must ask its next owner.
+    leaving: CancellationToken,
 }
 
 impl Owner {
-    /// An owner that has touched neither disk nor network yet.
-    pub(super) fn new(
+    /// Opens the store and takes up the flows in it.
+    pub(super) async fn open(
         settings: Settings,
-        providers: Arc<Vec<Provider>>,
-        listeners: mpsc::UnboundedSender<TcpListener>,
-    ) -> Self {
-        let config = &settings.config;
-        Self(Arc::new(Inner {
-            providers,
-            vault: Vault::new(config.store_dir.clone()),
-            port: CallbackPort::new(
-                config.server.callback_port,
-                &config.server.public_url,
-                listeners,
-            ),
+        directory: Arc<Directory>,
+        port: Arc<CallbackPort>,
+    ) -> Result<Self, BrokerError> {
+        let vault = Vault::open(&settings).await?;
+        Ok(Self(Arc::new(Inner {
+            settings,
+            directory,
+            vault,
+            port,
             flights: Flights::default(),
             minting: Mutex::new(()),
-            settings,
-        }))
+            leaving: CancellationToken::new(),
+        })))
+    }
+
+    /// Whether the store takes writes. If not, the owner has to be given up.
+    pub(super) fn is_sound(&self) -> bool {
+        self.0.vault.store().is_writable()
+    }
+
+    /// Ends what waits here. The store closes with the last handle.
+    pub(super) fn leave(&self) {
+        self.0.leaving.cancel();
+    }
+
+    /// Resolves after [`Owner::leave`].
+    pub(super) fn left(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.0.leaving.clone().cancelled_owned()
     }
 
     /// See [`crate::broker::Broker::seal`].
-    pub(super) async fn seal(
-        &self,
-        context: &[u8],
-        plaintext: &[u8],
-    ) -> Result<Vec<u8>, BrokerError> {
+    async fn seal(&self, context: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, BrokerError> {
         Ok(self.store().await?.seal_handle(context, plaintext))
     }
 
     /// See [`crate::broker::Broker::unseal`].
-    pub(super) async fn unseal(
-        &self,
-        context: &[u8],
-        sealed: &[u8],
-    ) -> Result<Option<Vec<u8>>, BrokerError> {
+    async fn unseal(&self, context: &[u8], sealed: &[u8]) -> Result<Option<Vec<u8>>, BrokerError> {
         Ok(self.store().await?.open_handle(context, sealed))
     }
 
+    #[expect(clippy::unused_async, reason = "to be removed with the merge")]
     async fn store(&self) -> Result<Store, BrokerError> {
-        self.0.vault.store(&self.0.settings).await
+        Ok(self.0.vault.store().clone())
     }
 
     fn now(&self) -> Timestamp {
@@ -86,6 +96,6 @@ impl Owner {
     }
 
     fn provider(&self, id: &str) -> Option<&Provider> {
-        self.0.providers.iter().find(|provider| provider.id() == id)
+        self.0.directory.provider(id)
     }
 }

@@ -1,4 +1,4 @@
-//! The store, opened when it is first needed, and what this process knows of its pending flows.
+//! The open store, and what its owner knows of the flows in it.
 
 use std::collections::HashMap;
 use std::fs::OpenOptions;
@@ -50,11 +50,11 @@ impl FlowKey {
     }
 }
 
-/// The lazily opened store with the table of flows that may still be used.
+/// The open store with the table of flows that may still be used.
 #[derive(Debug)]
 pub(super) struct Vault {
     dir: PathBuf,
-    store: tokio::sync::Mutex<Option<Store>>,
+    store: Store,
     flows: Mutex<HashMap<FlowKey, (FlowId, Timestamp)>>,
     /// When the person last said no, so that the next call does not ask at once.
     declined: Mutex<HashMap<FlowKey, Timestamp>>,
@@ -65,71 +65,73 @@ pub(super) struct Vault {
 }
 
 impl Vault {
-    pub(super) fn new(dir: PathBuf) -> Self {
-        Self {
+    /// Opens the store and adopts its flows.
+    pub(super) async fn open(settings: &Settings) -> Result<Self, BrokerError> {
+        let dir = settings.config.store_dir.clone();
+        let store = Store::open(&dir, &settings.config.master_key, settings.clock.clone()).await?;
+        let vault = Self {
             dir,
-            store: tokio::sync::Mutex::new(None),
+            store,
             flows: Mutex::default(),
             declined: Mutex::default(),
             failed: Mutex::default(),
             changes: watch::Sender::new(0),
-        }
+        };
+        vault.take_over(settings.clock.now()).await?;
+        Ok(vault)
     }
 
-    /// The store, opened on first use. A failure is not remembered: the next call tries again.
-    pub(super) async fn store(&self, settings: &Settings) -> Result<Store, BrokerError> {
-        let mut slot = self.store.lock().await;
-        if let Some(store) = slot.take_if(|store| store.is_writable()) {
-            return Ok(slot.insert(store).clone());
-        }
-        // After a failed write only a newly opened store may be believed (a failed fsync may have
-        // dropped pages). The lock goes with the old one.
-        *slot = None;
-        let store = Store::open(
-            &self.dir,
-            &settings.config.master_key,
-            settings.clock.clone(),
-        )
-        .await?;
-        self.take_over(&store, settings.clock.now()).await?;
-        *slot = Some(store.clone());
-        Ok(store)
+    /// The store.
+    pub(super) fn store(&self) -> &Store {
+        &self.store
     }
 
-    /// Whether an earlier process left flows behind. Costs one look at the file system.
-    pub(super) fn has_left_flows(&self) -> bool {
-        self.dir.join(PENDING_MARKER).exists()
-    }
-
-    /// Adopts the flows of earlier processes: drops the dead, and makes interrupted ones usable
-    /// again (their code is spent, their link is not).
-    async fn take_over(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
-        let mut changes = Vec::new();
-        let mut live = Vec::new();
-        for mut flow in store.flows().await? {
-            if flow.expires_at <= now {
-                changes.push(Change::DeleteFlow(flow.id));
-                continue;
-            }
+    /// Adopts the flows of earlier owners: drops the dead, makes interrupted ones usable again
+    /// (their code is spent, their link is not), and remembers how the others ended.
+    async fn take_over(&self, now: Timestamp) -> Result<(), StoreError> {
+        let mut live = 0;
+        for mut flow in self.sweep(now).await? {
             if matches!(flow.status, FlowStatus::Exchanging { .. }) {
                 flow.status = FlowStatus::Pending;
                 flow.version += 1;
-                changes.push(Change::PutFlow(flow.clone()));
+                self.store
+                    .commit(vec![Change::PutFlow(flow.clone())])
+                    .await?;
+            }
+            match &flow.status {
+                FlowStatus::Declined { .. } => {
+                    self.declined(&flow, flow.ended_at.unwrap_or(flow.created_at));
+                }
+                FlowStatus::Failed { reason, .. } => {
+                    let at = flow.ended_at.unwrap_or(flow.created_at);
+                    self.failed(&flow, at, Some(reason));
+                }
+                _ => {}
             }
             if flow.is_open() {
-                live.push(flow);
+                self.opened(&flow)?;
+                live += 1;
             }
         }
-        if !changes.is_empty() {
-            store.commit(changes).await?;
-        }
-        for flow in &live {
-            self.opened(flow)?;
-        }
-        if live.is_empty() {
+        if live == 0 {
             self.mark(false)?;
         }
         Ok(())
+    }
+
+    /// Deletes the flows whose time is over, and returns the others.
+    pub(super) async fn sweep(&self, now: Timestamp) -> Result<Vec<Flow>, StoreError> {
+        let (over, kept): (Vec<_>, Vec<_>) = self
+            .store
+            .flows()
+            .await?
+            .into_iter()
+            .partition(|flow| flow.expires_at <= now);
+        if !over.is_empty() {
+            let deleted = over.iter().map(|flow| Change::DeleteFlow(flow.id));
+            self.store.commit(deleted.collect()).await?;
+        }
+        Ok(kept)
     }
 
     /// The flow that is open under `key`, as far as this process knows.
@@ -235,6 +237,12 @@ impl Vault {
         };
         done.map_err(|error| failed(&path, &error))
     }
+}
+
+/// Whether an earlier process left flows behind in the store at `dir`. Costs one look at the file
+/// system.
+pub(in crate::broker) fn has_left_flows(dir: &Path) -> bool {
+    dir.join(PENDING_MARKER).exists()
 }
 
 /// A panic elsewhere does not make these tables wrong: each change is a single insert or remove.

@@ -1,0 +1,83 @@
+//! Operations, whoever asks for them: this process or, over the socket, another one.
+
+use tokio::time::Instant;
+
+use crate::broker::owner::Owner;
+use crate::broker::socket::message::{Answer, Operation, Renewed};
+use crate::broker::{BrokerError, OwnerError, Requirement};
+
+impl Owner {
+    /// Performs one operation of [`crate::broker::Broker`].
+    pub(in crate::broker) async fn perform(
+        &self,
+        operation: Operation,
+    ) -> Result<Answer, BrokerError> {
+        Ok(match operation {
+            Operation::Access {
+                caller,
+                requirement,
+                candidates,
+            } => {
+                self.check_candidates(&requirement, &candidates)?;
+                Answer::Access(self.access(&caller, &requirement).await?)
+            }
+            Operation::Wait { caller, flow, time } => {
+                Answer::Wait(self.wait(&caller, flow, Instant::now() + time).await?)
+            }
+            Operation::Renew {
+                caller,
+                connection,
+                rejected,
+            } => Answer::Renew(Renewed {
+                access_token: self.renew(&caller, connection, &rejected).await?,
+            }),
+            Operation::ElicitationDeclined { caller, flow } => {
+                self.elicitation_declined(&caller, flow).await?;
+                Answer::ElicitationDeclined
+            }
+            Operation::Connections { caller } => {
+                Answer::Connections(self.connections(&caller).await?)
+            }
+            Operation::Disconnect { caller, connection } => {
+                Answer::Disconnect(self.disconnect(&caller, connection).await?)
+            }
+            Operation::Seal { context, plaintext } => {
+                Answer::Seal(self.seal(&context, &plaintext).await?)
+            }
+            Operation::Unseal { context, sealed } => {
+                Answer::Unseal(self.unseal(&context, &sealed).await?)
+            }
+        })
+    }
+
+    /// A process with another client of the provider must not act with this one's grants, nor this
+    /// one with that one's idea of who serves whom.
+    fn check_candidates(
+        &self,
+        requirement: &Requirement,
+        theirs: &[(String, [u8; 32])],
+    ) -> Result<(), BrokerError> {
+        let ours = self.0.directory.candidates(requirement).unwrap_or_default();
+        let differing = |id: &str| {
+            BrokerError::from(OwnerError::OtherConfiguration {
+                pid: std::process::id(),
+                provider: id.to_owned(),
+            })
+        };
+        for (id, fingerprint) in theirs {
+            let same = |ours: &&&crate::oauth::provider::Provider| {
+                ours.id() == id && ours.fingerprint() == *fingerprint
+            };
+            if !ours.iter().any(|provider| same(&provider)) {
+                return Err(differing(id));
+            }
+        }
+        match ours
+            .iter()
+            .find(|ours| !theirs.iter().any(|(id, _)| id == ours.id()))
+        {
+            Some(extra) => Err(differing(extra.id())),
+            None => Ok(()),
+        }
+    }
+}

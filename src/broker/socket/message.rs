@@ -1,0 +1,119 @@
+//! What is said over the socket.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use crate::broker::{Access, ConnectionView, Disconnected, ErrorKind, FlowOutcome, Requirement};
+use crate::caller::Caller;
+use crate::store::records::{ConnectionId, FlowId};
+
+/// Raised with every change that an older process would misread.
+pub(in crate::broker) const PROTOCOL: u32 = 1;
+
+/// The first frame of a follower. Every version can read it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Hello {
+    pub(super) protocol: u32,
+    pub(super) version: String,
+}
+
+/// The owner's answer to [`Hello`]. Every version can read it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Welcome {
+    pub(super) protocol: u32,
+    pub(super) version: String,
+    pub(super) pid: u32,
+    /// The owner takes no more connections.
+    pub(super) full: bool,
+}
+
+/// From a follower to the owner.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Request {
+    /// Do this and answer under the same number.
+    Do(u64, Operation),
+    /// Nobody waits any more for the answer under this number.
+    Forget(u64),
+    /// Say that you are there.
+    Ping,
+}
+
+/// From the owner to a follower.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Response {
+    /// The answer under a number.
+    Done(u64, Box<Result<Answer, Told>>),
+    /// Here.
+    Pong,
+}
+
+/// An error of the owner.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Told {
+    pub(super) kind: ErrorKind,
+    pub(super) message: String,
+}
+
+/// An operation of the broker; see the method of [`crate::broker::Broker`] with the same name.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(in crate::broker) enum Operation {
+    Access {
+        caller: Caller,
+        requirement: Requirement,
+        /// Each entry that may serve the requirement, as the asking process has it: id and
+        /// [`crate::oauth::provider::Provider::fingerprint`].
+        candidates: Vec<(String, [u8; 32])>,
+    },
+    Wait {
+        caller: Caller,
+        flow: FlowId,
+        time: Duration,
+    },
+    Renew {
+        caller: Caller,
+        connection: ConnectionId,
+        #[serde(with = "crate::seal::secret")]
+        rejected: SecretString,
+    },
+    ElicitationDeclined {
+        caller: Caller,
+        flow: FlowId,
+    },
+    Connections {
+        caller: Caller,
+    },
+    Disconnect {
+        caller: Caller,
+        connection: ConnectionId,
+    },
+    Seal {
+        context: Vec<u8>,
+        plaintext: Vec<u8>,
+    },
+    Unseal {
+        context: Vec<u8>,
+        sealed: Vec<u8>,
+    },
+}
+
+/// The answer to the [`Operation`] with the same name.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::broker) enum Answer {
+    Access(Access),
+    Wait(FlowOutcome),
+    Renew(Renewed),
+    ElicitationDeclined,
+    Connections(Vec<ConnectionView>),
+    Disconnect(Option<Disconnected>),
+    Seal(Vec<u8>),
+    Unseal(Option<Vec<u8>>),
+}
+
+/// An access token, if there is one.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::broker) struct Renewed {
+    #[serde(with = "crate::seal::optional_secret")]
+    pub(in crate::broker) access_token: Option<SecretString>,
+}
