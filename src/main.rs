@@ -36,7 +36,8 @@ fn main() -> ExitCode {
     })
 }
 
-/// Whatever this process creates is the user's alone, and its memory is never written to a file.
+/// Whatever this process creates is the user's alone, and its memory is never written to a file nor
+/// shown to other processes of the same user (`ptrace`, `/proc/PID/mem`).
 fn keep_files_private() {
     umask(Mode::RWXG | Mode::RWXO);
     let none = Rlimit {
@@ -45,4 +46,6 @@ fn keep_files_private() {
     };
     // A lower limit is always allowed.
     setrlimit(Resource::Core, none).ok();
+    #[cfg(target_os = "linux")]
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).ok();
 }

@@ -304,9 +304,24 @@ impl Broker {
         }
     }
 
+    /// Opens the store, or follows the process that has it, without waiting for the first
+    /// operation: the process id of the owner.
+    pub async fn attend(&self) -> Result<u32, BrokerError> {
+        match self.0.seats.seat().await? {
+            Seat::Owner(_) => Ok(std::process::id()),
+            Seat::Follower(link) => Ok(link.pid()),
+        }
+    }
+
+    /// How long nobody has needed this process as the owner: no other process is connected to it,
+    /// no flow is open, and its last operation is so long ago. None if it is not the owner.
+    pub async fn unused_for(&self) -> Option<Duration> {
+        self.0.seats.owner().await.map(|owner| owner.unused_for())
+    }
+
     /// Leaves the store to others. The next operation takes a seat again.
-    pub async fn leave(&self) {
-        self.0.seats.leave().await;
+    pub fn leave(&self) {
+        self.0.seats.leave();
     }
 
     /// Has the owner perform an operation, whichever process that is. When the owner ends before it

@@ -24,6 +24,7 @@ use crate::broker::socket::client::{Link, NoLink};
 use crate::broker::socket::path;
 use crate::broker::socket::server::Socket;
 use crate::broker::{BrokerError, Settings};
+use crate::store::lock;
 use crate::store::sled::StoreError;
 
 /// How long a lock without anybody behind it is waited for.
@@ -115,17 +116,19 @@ impl Seats {
         }
     }
 
-    /// Leaves the seat to others.
-    pub(super) async fn leave(&self) {
-        *self.taken.lock().await = None;
+    /// Leaves the seat to others, without waiting for one that is just being taken.
+    pub(super) fn leave(&self) {
+        if let Ok(mut taken) = self.taken.try_lock() {
+            *taken = None;
+        }
     }
 
     async fn take(self: &Arc<Self>) -> Result<Taken, BrokerError> {
         let path = path::of(&self.settings.config.store_dir);
         let give_up = Instant::now() + PATIENCE;
-        let mut holder = "unknown".to_owned();
+        let dir = &self.settings.config.store_dir;
         loop {
-            match Link::open(&path, &holder).await {
+            match Link::open(&path, || lock::holder_in(dir)).await {
                 Ok(link) => return Ok(self.follow(link)),
                 Err(NoLink::Refused(error)) => return Err(error.into()),
                 Err(NoLink::Nobody) => {}
@@ -135,7 +138,6 @@ impl Seats {
                     if Instant::now() >= give_up {
                         return Err(StoreError::Locked { pid, path }.into());
                     }
-                    holder = pid;
                     sleep(PAUSE).await;
                 }
                 done => return done,

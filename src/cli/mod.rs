@@ -4,6 +4,7 @@
 //! `async fn run(app: App, args: Args) -> anyhow::Result<ExitCode>`, and a line in [`Command`] and
 //! in [`run`].
 
+pub mod agent;
 pub mod app;
 pub mod call;
 pub mod connect;
@@ -12,6 +13,7 @@ pub mod demo;
 pub mod disconnect;
 pub mod link;
 pub mod output;
+pub mod signals;
 pub mod stdio;
 pub mod tools;
 
@@ -48,6 +50,7 @@ pub struct Cli {
 pub enum Command {
     /// Serve one MCP client over standard input and output.
     Stdio,
+    Agent(agent::Args),
     Connect(connect::Args),
     Connections(connections::Args),
     Disconnect(disconnect::Args),
@@ -61,7 +64,7 @@ impl Command {
     /// it goes, and logs what went wrong and what they have to keep.
     pub fn log_filter(&self) -> Option<&'static str> {
         match self {
-            Self::Stdio => None,
+            Self::Stdio | Self::Agent(_) => None,
             _ => Some("warn,valetkey::store=info"),
         }
     }
@@ -74,8 +77,17 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         return demo::run(args).await;
     }
     let app = App::start(cli.config.as_deref())?;
-    match cli.command {
+    let broker = app.broker.clone();
+    let ended = command(app, cli.command).await;
+    // At once, so that another process need not wait for the end of this one.
+    broker.leave();
+    ended
+}
+
+async fn command(app: App, command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Stdio => stdio::run(app).await,
+        Command::Agent(args) => agent::run(app, args).await,
         Command::Connect(args) => connect::run(app, args).await,
         Command::Connections(args) => connections::run(app, args).await,
         Command::Disconnect(args) => disconnect::run(app, args).await,

@@ -62,6 +62,14 @@ impl Drop for OwnerLock {
     }
 }
 
+/// Who holds the lock of the store in `dir`, as far as its file tells: a process id, or `unknown`.
+pub(crate) fn holder_in(dir: &Path) -> String {
+    match File::open(dir.join(NAME)) {
+        Ok(mut file) => holder(&mut file),
+        Err(_) => "unknown".to_owned(),
+    }
+}
+
 fn holder(file: &mut File) -> String {
     let mut text = String::new();
     let read = file.take(32).read_to_string(&mut text);

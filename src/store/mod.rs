@@ -6,7 +6,7 @@ pub mod sled;
 mod database;
 pub(crate) mod files;
 mod key_file;
-mod lock;
+pub(crate) mod lock;
 mod open;
 mod rows;
 

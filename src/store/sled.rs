@@ -42,7 +42,7 @@ pub enum Change {
 pub enum StoreError {
     /// Another process has the store open.
     #[error(
-        "another Valetkey process (pid {pid}) has the vault at {path} open. End it, or use its tools instead."
+        "another process (pid {pid}) has the vault at {path} locked and does not answer other Valetkey processes. If it is an older Valetkey, or hangs, end it (kill {pid}), then try again."
     )]
     Locked {
         /// Where.

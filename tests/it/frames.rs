@@ -131,6 +131,21 @@ impl Server {
         self.answer(id)
     }
 
+    /// [`Server::request`] for a server that may die: none if it does.
+    pub(crate) fn try_request(&mut self, id: i64, method: &str, params: &Value) -> Option<Value> {
+        let request = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        let stdin = self.stdin.as_mut()?;
+        writeln!(stdin, "{request}").ok()?;
+        stdin.flush().ok()?;
+        loop {
+            let message = self.read()?;
+            if message["id"] == id && message.get("method").is_none() {
+                return Some(message);
+            }
+            self.unread.push_back(message);
+        }
+    }
+
     /// Whether any message came that nobody waited for; reads what is there, and waits for nothing.
     pub(crate) fn unread(&mut self) -> Vec<Value> {
         while let Ok(line) = self.lines.try_recv() {

@@ -1,5 +1,7 @@
 //! A host program around a server in a process of its own, and the person in front of it.
 
+use std::fs;
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -37,7 +39,7 @@ impl Host {
         Self { world, runtime }
     }
 
-    /// Starts a server. Several may run, one after the other.
+    /// Starts a server. Several may run.
     pub(crate) fn server(&self) -> Server {
         let path = self.world.config.to_str().unwrap();
         Server::start(
@@ -45,6 +47,17 @@ impl Host {
             &["--config", path],
             &[("VALETKEY_LOG", "trace")],
         )
+    }
+
+    /// The vault's directory.
+    pub(crate) fn vault(&self) -> PathBuf {
+        self.world.home().join(".local/state/valetkey/store")
+    }
+
+    /// The process that has the vault, as its lock's file says; none while nobody signed it.
+    pub(crate) fn owner(&self) -> Option<u32> {
+        let text = fs::read_to_string(self.vault().join("owner.lock")).ok()?;
+        text.trim().parse().ok()
     }
 
     /// Lets `person` follow a link to its end.

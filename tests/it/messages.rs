@@ -176,16 +176,26 @@ fn an_unticked_scope_is_named_on_the_page_and_asked_for_when_it_is_needed() {
 }
 
 #[test]
-fn a_second_process_names_the_one_that_has_the_vault_and_works_when_that_has_ended() {
+fn a_lock_without_anybody_behind_it_is_named_and_the_vault_works_when_it_is_released() {
     let host = Host::new("");
-    let mut first = Session::open(&host, Era::Text);
-    first.with(&find_mail(), Person::new());
-    let mut second = Session::open(&host, Era::Text);
-    let holder = format!("pid {}", first.server.id());
-    let phrases = [&*holder, "vault", "End it"];
-    assert_says(&second.alone(&find_mail()), "store_unavailable", &phrases);
-    first.server.finish();
-    assert_finished(&second.alone(&find_mail()));
+    let mut session = Session::open(&host, Era::Text);
+    session.with(&find_mail(), Person::new());
+    session.server.finish();
+    let vault = host.vault();
+    let before = fs::read(vault.join("sled/db")).unwrap();
+    let lock = fs::File::options()
+        .write(true)
+        .open(vault.join("owner.lock"))
+        .unwrap();
+    lock.lock().unwrap();
+    fs::write(vault.join("owner.lock"), "4194999\n").unwrap();
+
+    let mut session = Session::open(&host, Era::Text);
+    let phrases = ["pid 4194999", vault.to_str().unwrap(), "kill 4194999"];
+    assert_says(&session.alone(&find_mail()), "store_unavailable", &phrases);
+    assert!(before == fs::read(vault.join("sled/db")).unwrap());
+    drop(lock);
+    assert_finished(&session.alone(&find_mail()));
 }
 
 #[test]

@@ -9,10 +9,13 @@ mod perform;
 mod refresh;
 mod vault;
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::directory::Directory;
@@ -38,6 +41,10 @@ struct Inner {
     flights: Flights,
     /// One flow is minted or joined at a time, so that a thousand calls share one link.
     minting: Mutex<()>,
+    /// Processes that are connected.
+    followers: AtomicUsize,
+    /// When an operation was last asked for.
+    used_at: std::sync::Mutex<Instant>,
     /// The store is being given up: who waits must ask its next owner.
     leaving: CancellationToken,
 }
@@ -57,6 +64,8 @@ impl Owner {
             port,
             flights: Flights::default(),
             minting: Mutex::new(()),
+            followers: AtomicUsize::new(0),
+            used_at: std::sync::Mutex::new(Instant::now()),
             leaving: CancellationToken::new(),
         })))
     }
@@ -74,6 +83,22 @@ impl Owner {
     /// Resolves after [`Owner::leave`].
     pub(super) fn left(&self) -> impl Future<Output = ()> + Send + 'static {
         self.0.leaving.clone().cancelled_owned()
+    }
+
+    /// See [`crate::broker::Broker::unused_for`].
+    pub(super) fn unused_for(&self) -> Duration {
+        if self.0.followers.load(Ordering::Relaxed) > 0 || !self.none_open() {
+            return Duration::ZERO;
+        }
+        self.used_at().elapsed()
+    }
+
+    fn used_at(&self) -> MutexGuard<'_, Instant> {
+        // A panic elsewhere does not make it wrong: it is set in one step.
+        self.0
+            .used_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// See [`crate::broker::Broker::seal`].
@@ -97,5 +122,24 @@ impl Owner {
 
     fn provider(&self, id: &str) -> Option<&Provider> {
         self.0.directory.provider(id)
+    }
+}
+
+/// A connected process, until dropped.
+#[derive(Debug)]
+pub(super) struct Follower(Owner);
+
+impl Follower {
+    /// One more, unless there are `limit`.
+    pub(super) fn welcome(owner: &Owner, limit: usize) -> Option<Self> {
+        let follower = Self(owner.clone());
+        (owner.0.followers.fetch_add(1, Ordering::Relaxed) < limit).then_some(follower)
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.0.0.followers.fetch_sub(1, Ordering::Relaxed);
+        *self.0.used_at() = Instant::now();
     }
 }

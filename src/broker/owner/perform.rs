@@ -12,6 +12,7 @@ impl Owner {
         &self,
         operation: Operation,
     ) -> Result<Answer, BrokerError> {
+        *self.used_at() = Instant::now();
         Ok(match operation {
             Operation::Access {
                 caller,

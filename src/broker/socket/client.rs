@@ -65,16 +65,15 @@ impl Drop for Inner {
 }
 
 impl Link {
-    /// Connects to the owner that listens at `path`. `holder` is its process id as far as the
-    /// lock's file tells it, for messages.
-    pub(in crate::broker) async fn open(path: &Path, holder: &str) -> Result<Self, NoLink> {
-        let silent = || {
-            NoLink::Refused(OwnerError::Silent {
-                pid: holder.to_owned(),
-            })
-        };
+    /// Connects to the owner that listens at `path`. `holder` tells its process id, for the message
+    /// when it does not do so itself.
+    pub(in crate::broker) async fn open(
+        path: &Path,
+        holder: impl FnOnce() -> String,
+    ) -> Result<Self, NoLink> {
+        let silent = |_| NoLink::Refused(OwnerError::Silent { pid: holder() });
         let greeting = timeout(PATIENCE, greet(path)).await;
-        let (stream, welcome) = greeting.map_err(|_| silent())??;
+        let (stream, welcome) = greeting.map_err(silent)??;
         let pid = welcome.pid;
         if welcome.protocol != PROTOCOL {
             let version = welcome.version;

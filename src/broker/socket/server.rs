@@ -4,8 +4,6 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustix::process::geteuid;
@@ -17,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
 use crate::broker::BrokerError;
-use crate::broker::owner::Owner;
+use crate::broker::owner::{Follower, Owner};
 use crate::broker::socket::frame::{self, REQUEST_LIMIT, RESPONSE_LIMIT};
 use crate::broker::socket::message::{
     Answer, Hello, Operation, PROTOCOL, Request, Response, Told, Welcome,
@@ -76,13 +74,12 @@ impl Socket {
     pub(in crate::broker) async fn serve(self, owner: Owner) {
         let _name = self.name;
         let mut connections = JoinSet::new();
-        let served = Arc::new(AtomicUsize::new(0));
         loop {
             while connections.try_join_next().is_some() {}
             match self.listener.accept().await {
                 // Those that have not said who they are yet count too, and soon either do or end.
                 Ok((stream, _)) if connections.len() < 2 * CONNECTIONS => {
-                    connections.spawn(answer(stream, owner.clone(), Arc::clone(&served)));
+                    connections.spawn(answer(stream, owner.clone()));
                 }
                 // Dropped: the other end sees the end of the stream and tries again.
                 Ok(_) => {}
@@ -101,24 +98,8 @@ fn private(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))
 }
 
-/// One more served connection, until dropped.
-struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    fn take(served: &Arc<AtomicUsize>) -> Option<Self> {
-        let place = Self(Arc::clone(served));
-        (served.fetch_add(1, Ordering::Relaxed) < CONNECTIONS).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// Answers one connection to its end.
-async fn answer(stream: UnixStream, owner: Owner, served: Arc<AtomicUsize>) {
+async fn answer(stream: UnixStream, owner: Owner) {
     // The file's mode keeps other users out; root and a moved file are what this is for.
     let uid = stream.peer_cred().map(|peer| peer.uid());
     if !uid.is_ok_and(|uid| uid == geteuid().as_raw()) {
@@ -137,7 +118,7 @@ async fn answer(stream: UnixStream, owner: Owner, served: Arc<AtomicUsize>) {
         let Some(hello) = hello.await?? else {
             return Ok(());
         };
-        let place = Place::take(&served);
+        let place = Follower::welcome(&owner, CONNECTIONS);
         let welcome = Welcome {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").to_owned(),
