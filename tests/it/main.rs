@@ -12,6 +12,7 @@ mod canary;
 mod chromium;
 mod cli;
 mod consent;
+mod copy;
 mod crash;
 mod custom_provider;
 mod decision;

@@ -2,23 +2,17 @@
 
 use std::process::Command;
 
-/// Set in the child, which is this test again.
-const CHILD: &str = "VALETKEY_TEST_PANIC";
+use crate::copy;
 
 #[test]
 fn a_panic_tells_where_it_was_and_nothing_of_what_it_says() {
-    #[expect(clippy::disallowed_methods, reason = "tells the child what it is")]
-    if std::env::var_os(CHILD).is_some() {
+    if copy::about().is_some() {
         valetkey::telemetry::start(Some("trace"));
         let token = "canary-token";
         panic!("no use for {token}");
     }
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--nocapture"])
-        .arg("panics::a_panic_tells_where_it_was_and_nothing_of_what_it_says")
-        .env(CHILD, "1")
-        .output()
-        .unwrap();
+    let name = "panics::a_panic_tells_where_it_was_and_nothing_of_what_it_says";
+    let child = copy::of(name, "panic").output().unwrap();
     assert!(!child.status.success());
     let told = [child.stdout, child.stderr].concat();
     let told = String::from_utf8_lossy(&told);
