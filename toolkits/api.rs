@@ -45,6 +45,9 @@ pub struct ApiSettings {
     pub now: Timestamp,
     /// The user's time zone, for relative times and for display.
     pub zone: jiff::tz::TimeZone,
+    /// Answers in the provider's place, where a test has no time for connections.
+    #[cfg(test)]
+    pub(crate) answers: Option<crate::fake::Answers>,
 }
 
 /// A handle that sends requests to one provider as one account, for the length of one call.
@@ -133,6 +136,11 @@ impl Api {
 
     pub(crate) fn client(&self) -> &reqwest::Client {
         &self.0.settings.client
+    }
+
+    #[cfg(test)]
+    pub(crate) fn answers(&self) -> Option<&crate::fake::Answers> {
+        self.0.settings.answers.as_ref()
     }
 
     /// The time now, by the call's clock.

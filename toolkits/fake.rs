@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::IntoResponse;
 use jiff::tz::TimeZone;
 use secrecy::SecretString;
@@ -16,8 +16,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use url::Url;
 
-use crate::api::{Api, ApiSettings};
+use crate::api::{Api, ApiSettings, Request, Response};
 use crate::error::ToolError;
+use crate::fuzz::{self, Random};
 use crate::output::Output;
 
 /// A request that arrived.
@@ -36,6 +37,17 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// A request that is not sent.
+    fn of(request: &Request) -> Self {
+        Self {
+            method: request.method.clone(),
+            path: request.url.path().to_owned(),
+            query: request.url.query_pairs().into_owned().collect(),
+            headers: request.headers.clone(),
+            body: request.body.clone().unwrap_or_default().into(),
+        }
+    }
+
     /// A query parameter's value; empty when absent.
     pub(crate) fn query(&self, name: &str) -> &str {
         self.query
@@ -113,9 +125,13 @@ impl Provider {
 
 /// The settings of [`Provider::api`], for a test that changes some.
 pub(crate) fn settings(base_url: &Url) -> ApiSettings {
+    settings_with(client(Duration::from_mins(1)), base_url)
+}
+
+fn settings_with(client: reqwest::Client, base_url: &Url) -> ApiSettings {
     let renewals = Arc::new(Mutex::new(0));
     ApiSettings {
-        client: client(Duration::from_mins(1)),
+        client,
         base_url: base_url.clone(),
         access_token: SecretString::from("token-0"),
         renew: Arc::new(move |_| {
@@ -129,7 +145,65 @@ pub(crate) fn settings(base_url: &Url) -> ApiSettings {
         account: "octocat".to_owned(),
         now: "2026-11-23T10:00:00Z".parse().unwrap(),
         zone: TimeZone::get("Europe/Berlin").unwrap(),
+        answers: None,
     }
+}
+
+/// What answers in the provider's place.
+pub(crate) type Answers = Arc<dyn Fn(&Request) -> Response + Send + Sync>;
+
+/// Runs `tool` once for each of these cases: `answer` gives the status and the body that the
+/// provider would send, which `fuzz` then garbles. Whatever comes of it is a result or an error
+/// that quotes little. How many were results.
+pub(crate) async fn garble(
+    tool: &str,
+    base: &str,
+    arguments: &Value,
+    cases: usize,
+    answer: fn(&Seen) -> (u16, Value),
+) -> usize {
+    let tool = crate::all()
+        .into_iter()
+        .find(|known| known.name == tool)
+        .unwrap();
+    let base = Url::parse(base).unwrap();
+    let client = client(Duration::from_mins(1));
+    let mut understood = 0;
+    for case in 0..cases {
+        let random = Mutex::new(Random::new(case as u64));
+        let answers: Answers = Arc::new(move |request| {
+            let (status, body) = answer(&Seen::of(request));
+            let mut random = random.lock().unwrap();
+            let body = fuzz::garbled(&mut random, &body);
+            let status = match random.below(16) {
+                0 => [400, 401, 403, 404, 409, 410, 422, 302, 204, 429, 500][random.below(11)],
+                _ => status,
+            };
+            Response {
+                status: StatusCode::from_u16(status).unwrap(),
+                headers: HeaderMap::new(),
+                body,
+                effect: request.effect,
+            }
+        });
+        let api = Api::new(ApiSettings {
+            answers: Some(answers),
+            ..settings_with(client.clone(), &base)
+        });
+        match tool.run(api, arguments.clone()).await {
+            Ok(_) => understood += 1,
+            Err(error) => {
+                let told = serde_json::to_string(&error).unwrap();
+                let quoted = told.chars().filter(|c| *c == fuzz::MARK).count();
+                assert!(
+                    quoted <= fuzz::QUOTED,
+                    "{}, case {case}: {quoted} characters in {told}",
+                    tool.name
+                );
+            }
+        }
+    }
+    understood
 }
 
 /// A client as the server's own, but without idle connections: their timers would turn a paused

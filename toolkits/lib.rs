@@ -27,6 +27,8 @@ pub mod when;
 
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod fuzz;
 
 /// Every built-in tool, in the order of the list: by toolkit, then as in its table.
 pub fn all() -> Vec<tool::Tool> {

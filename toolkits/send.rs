@@ -111,6 +111,10 @@ fn judge(request: &Request, tried: Tried) -> Verdict {
 }
 
 async fn attempt(request: &Request, authorization: reqwest::header::HeaderValue) -> Tried {
+    #[cfg(test)]
+    if let Some(answers) = request.api.answers() {
+        return Tried::Answered(answers(request));
+    }
     let mut headers = request.headers.clone();
     headers.insert(AUTHORIZATION, authorization);
     let mut sending = request

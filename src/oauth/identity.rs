@@ -2,11 +2,12 @@
 
 use reqwest::header::ACCEPT;
 use secrecy::SecretString;
+use url::Url;
 
 use crate::http::Http;
 use crate::oauth::provider::{Kind, Provider};
 use crate::oauth::token::{Identity, OAuthError};
-use crate::oauth::wire::{self, read};
+use crate::oauth::wire::{self, Answer, read};
 use crate::oauth::{custom, github, slack, template};
 
 /// An account's name longer than this is cut: it is shown in one line.
@@ -52,7 +53,12 @@ impl Provider {
         }
         let request = request.bearer_auth(read(access_token));
         let answer = wire::send(self, http, request).await?;
-        let body = answer.object(settings.form_response);
+        self.identified(url, &answer)
+    }
+
+    /// Reads the answer.
+    pub(super) fn identified(&self, url: &Url, answer: &Answer) -> Result<Identity, OAuthError> {
+        let body = answer.object(self.entry.user_info_request.form_response);
         if matches!(answer.status.as_u16(), 401 | 403) {
             return Err(self.refused("invalid_token"));
         }

@@ -21,8 +21,8 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     /// The provider's clock.
     pub(super) date: Option<Timestamp>,
-    content_type: String,
-    body: Vec<u8>,
+    pub(super) content_type: String,
+    pub(super) body: Vec<u8>,
 }
 
 impl Answer {

@@ -1,6 +1,7 @@
 //! The GitHub tools against a GitHub on loopback.
 
 mod create_issue;
+mod fuzz;
 mod search_issues;
 
 use serde_json::{Value, json};

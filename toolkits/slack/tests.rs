@@ -2,6 +2,7 @@
 
 mod fake;
 mod finding;
+mod fuzz;
 mod paging;
 mod read_refusals;
 mod reading;

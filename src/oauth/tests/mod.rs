@@ -4,6 +4,7 @@ mod authorize;
 mod entries;
 mod exchange;
 mod failures;
+mod fuzz;
 mod identity;
 mod introspect;
 mod revoke;

@@ -2,6 +2,7 @@
 
 mod errors;
 mod fake;
+mod fuzz;
 mod search;
 mod search_requests;
 mod send;

@@ -23,7 +23,7 @@ pub(super) struct Call {
 }
 
 impl Call {
-    fn of(seen: &Seen, nth: usize) -> Self {
+    pub(super) fn of(seen: &Seen, nth: usize) -> Self {
         assert_eq!(seen.method, "POST");
         assert_eq!(
             seen.header("content-type"),
