@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::frames::Server;
 use crate::host::{Host, assert_finished};
+use crate::rounds::rounds;
 use crate::session::{Era, Session, find_mail};
 
 /// Ends the process as a power cut would: nothing of it runs any more.
@@ -52,39 +53,42 @@ fn fifty_kills_after_a_link_was_shown_and_fifty_after_connected_was_shown_lose_n
     }
 }
 
+/// The code is spent at the second of them, and no grant is stored yet.
 #[test]
-fn a_kill_during_the_exchange_leaves_the_link_and_no_half_connection() {
+fn a_kill_between_the_callback_and_the_grant_leaves_the_link_and_no_half_connection() {
     let host = Host::new("");
-    for round in 1..=10 {
-        let mut first = Session::open(&host, Era::Text);
-        let shown = link(&mut first);
-        let gate = CancellationToken::new();
-        let sandbox = &host.world.sandbox;
-        sandbox.fault(
-            Site::Google,
-            Endpoint::Exchange,
-            Fault::Hold(gate.clone()),
-            Times::Next(1),
-        );
-        thread::scope(|scope| {
-            let person = scope.spawn(|| {
-                let mut person = Person::new();
-                host.wait(person.follow(&shown)).is_err()
+    let sandbox = &host.world.sandbox;
+    for endpoint in [Endpoint::Exchange, Endpoint::Identity] {
+        for _ in 0..rounds(10, 50) {
+            let mut first = Session::open(&host, Era::Text);
+            let shown = link(&mut first);
+            let gate = CancellationToken::new();
+            let asked = sandbox.count(Site::Google, endpoint);
+            sandbox.fault(
+                Site::Google,
+                endpoint,
+                Fault::Hold(gate.clone()),
+                Times::Next(1),
+            );
+            thread::scope(|scope| {
+                let person = scope.spawn(|| {
+                    let mut person = Person::new();
+                    host.wait(person.follow(&shown)).is_err()
+                });
+                host.wait(sandbox.received(Site::Google, endpoint, asked + 1));
+                kill(first.server);
+                assert!(person.join().unwrap(), "the page came from the dead");
             });
-            let exchanges = 2 * round - 1;
-            host.wait(sandbox.received(Site::Google, Endpoint::Exchange, exchanges));
-            kill(first.server);
-            assert!(person.join().unwrap(), "the page came from the dead");
-        });
-        gate.cancel();
+            gate.cancel();
 
-        let next = after_crash(&host);
-        host.connect_when_open(&shown);
-        kill(next);
+            let next = after_crash(&host);
+            host.connect_when_open(&shown);
+            kill(next);
 
-        let mut last = Session::open(&host, Era::Text);
-        assert_finished(&last.alone(&find_mail()));
-        sandbox.end_grants(Site::Google);
+            let mut last = Session::open(&host, Era::Text);
+            assert_finished(&last.alone(&find_mail()));
+            sandbox.end_grants(Site::Google);
+        }
     }
 }
 
@@ -94,7 +98,7 @@ fn a_kill_while_a_refresh_is_under_way_costs_no_connection() {
     let mut first = Session::open(&host, Era::Text);
     first.with(&find_mail(), Person::new());
     let mut server = first.server;
-    for round in 1..=10 {
+    for round in 1..=rounds(10, 50) {
         let gate = CancellationToken::new();
         let sandbox = &host.world.sandbox;
         sandbox.end_access_tokens(Site::Google);

@@ -111,6 +111,7 @@ fn each_end_comes_at_once_also_while_calls_wait_for_a_person() {
         assert_eq!(status.code(), Some(0), "{signal:?}");
         assert!(took < GENEROUS, "{signal:?}: {took:?}");
         assert!(!host.world.listens());
+        assert!(!host.vault().join("owner.sock").exists(), "{signal:?}");
 
         // The flow is whole: the next process completes it.
         let mut next = Session::open(&host, Era::Text);

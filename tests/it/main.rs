@@ -21,6 +21,7 @@ mod emulate;
 mod flood;
 mod flows;
 mod frames;
+mod growth;
 mod host;
 mod hosts;
 mod house;

@@ -1,5 +1,7 @@
 //! What a panic tells.
 
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::process::Command;
 
 use crate::copy;
@@ -52,4 +54,56 @@ fn no_secret_can_be_given_on_the_command_line() {
             );
         }
     }
+}
+
+/// Only root can start a process of another user, and see whose its memory is: the kernel gives the
+/// files of a process that cannot be dumped to root.
+#[test]
+#[cfg(target_os = "linux")]
+#[cfg_attr(not(feature = "peers"), ignore = "needs root; `tests/run` runs it")]
+fn no_other_process_of_the_same_user_can_read_its_memory() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::process::CommandExt;
+    use std::process::Stdio;
+    const NOBODY: u32 = 65_534;
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    // Where the build is, nobody may be allowed to look.
+    let program = home.path().join("valetkey");
+    fs::copy(env!("CARGO_BIN_EXE_valetkey"), &program).unwrap();
+    let mut child = Command::new(&program)
+        .env_clear()
+        .env("HOME", home.path())
+        .arg("stdio")
+        .uid(NOBODY)
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let process = format!("/proc/{}", child.id());
+    let mut line = String::new();
+    writeln!(
+        child.stdin.as_mut().unwrap(),
+        r#"{{"jsonrpc":"2.0","id":1,"method":"ping"}}"#
+    )
+    .unwrap();
+    BufReader::new(child.stdout.as_mut().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    assert!(line.contains("jsonrpc"), "it lives: {line}");
+    let owner = |file: &str| fs::metadata(format!("{process}/{file}")).unwrap().uid();
+    assert_eq!(owner("stat"), 0, "it can be dumped");
+    assert_eq!(owner("mem"), 0, "its memory can be read");
+    let limits = fs::read_to_string(format!("{process}/limits")).unwrap();
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"));
+    let zeros = core.unwrap().split_whitespace().filter(|word| *word == "0");
+    assert_eq!(zeros.count(), 2, "{core:?}");
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
 use valetkey::demo::browser::Person;
 use valetkey::demo::sandbox::Site;
 use valetkey::demo::sandbox::faults::Endpoint;
@@ -12,11 +11,7 @@ use valetkey::demo::sandbox::faults::Endpoint;
 use crate::host::{Host, assert_finished, text_of};
 use crate::rounds::{rounds, say};
 use crate::session::{Era, Session, find_mail};
-
-fn signal(pid: u32, signal: Signal) {
-    let pid = Pid::from_raw(pid.try_into().unwrap()).unwrap();
-    kill_process(pid, signal).unwrap();
-}
+use crate::stdio::kill;
 
 #[test]
 fn the_owner_killed_while_the_browser_is_at_the_provider_costs_no_flow() {
@@ -109,7 +104,7 @@ fn the_owner_killed_under_load_from_three_processes_fails_no_call() {
                 thread::sleep(Duration::from_millis(2));
             }
             last = host.owner();
-            signal(last.unwrap(), Signal::KILL);
+            kill("KILL", last.unwrap());
         }
         let killed = Instant::now();
         while deaths.load(Ordering::Relaxed) < kills && killed.elapsed().as_secs() < 20 {
@@ -134,7 +129,7 @@ fn a_stopped_owner_is_named_and_used_again_when_it_goes_on() {
     assert_finished(&follower.alone(&find_mail()));
     let pid = owner.server.id();
 
-    signal(pid, Signal::STOP);
+    kill("STOP", pid);
     // The one that was connected, and one that comes anew.
     let mut newcomer = Session::open(&host, Era::Text);
     for session in [&mut follower, &mut newcomer] {
@@ -143,7 +138,7 @@ fn a_stopped_owner_is_named_and_used_again_when_it_goes_on() {
         assert_eq!(answer["result"]["isError"], true, "{answer}");
         assert!(text.contains(&format!("kill -CONT {pid}")), "{text}");
     }
-    signal(pid, Signal::CONT);
+    kill("CONT", pid);
     for session in [&mut follower, &mut newcomer] {
         assert_finished(&session.alone(&find_mail()));
     }
