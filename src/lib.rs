@@ -17,9 +17,13 @@
 //!    code ([`oauth`]), stores the grant, and the call that waited goes on at step 2.
 //! 5. `Denied`, or an error: a sentence that says what to do next.
 //!
-//! **Where does a call lacking a token go?** `mcp::handler` → [`call`] → `broker::access` →
-//! `broker::flows` (the link) → `mcp::answer` (to the client) and `consent` (to the person) →
-//! `broker::callback` (the grant) → back to [`call`].
+//! **Where does a call lacking a token go?** `mcp::handler` → [`call`] → `broker::owner::access`
+//! → `broker::owner::flows` (the link) → `mcp::answer` (to the client) and `consent` (to the person) →
+//! `broker::owner::callback` (the grant) → back to [`call`].
+//!
+//! **Which process does that?** [`broker::Broker`] is a handle: `broker::seat` makes this process the
+//! owner of the store (`broker::owner`) or a follower of the process that is, and then every
+//! operation goes through `broker::socket`. Nothing above the broker knows the difference.
 //!
 //! # The modules, in reading order
 //!
@@ -46,11 +50,13 @@
 //! 1. No credential is in any MCP message, log line, error, page or panic, nor unsealed on disk.
 //! 2. A token goes only to its provider's configured origin; no client follows a redirect with it.
 //! 3. Nothing is acknowledged before it is durable; a link is durable before it is shown.
-//! 4. One refresh per grant, whatever the number of calls; a loser never overwrites a winner.
+//! 4. One refresh per grant, whatever the number of calls and processes; a loser never overwrites a
+//!    winner.
 //! 5. One caller can never use, see or name another's connection or flow.
 //! 6. stdout carries MCP and nothing else. EOF, SIGTERM and SIGINT end a stdio process within
 //!    100 ms with nothing half done.
-//! 7. A token's text is readable in `toolkits/api.rs`, in [`oauth`] and in [`seal`] only.
+//! 7. A token's text is readable in `toolkits/api.rs`, in [`oauth`], in [`seal`] and on the socket
+//!    between the user's own processes only; a refresh token never leaves the owner of the store.
 
 pub mod broker;
 pub mod call;
