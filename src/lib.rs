@@ -58,6 +58,9 @@
 //! 7. A token's text is readable in `toolkits/api.rs`, in [`oauth`], in [`seal`] and on the socket
 //!    between the user's own processes only; a refresh token never leaves the owner of the store.
 
+#[cfg(not(unix))]
+compile_error!("Valetkey needs Unix sockets and file locks: build it for Linux or macOS.");
+
 pub mod broker;
 pub mod call;
 pub mod caller;

@@ -60,6 +60,16 @@ struct Taken {
     task: JoinHandle<()>,
 }
 
+impl Taken {
+    /// Whether it can still be used.
+    fn is_sound(&self) -> bool {
+        match &self.seat {
+            Seat::Owner(owner) => owner.is_sound(),
+            Seat::Follower(link) => !link.is_lost(),
+        }
+    }
+}
+
 impl Drop for Taken {
     fn drop(&mut self) {
         self.task.abort();
@@ -94,11 +104,7 @@ impl Seats {
     /// next call tries again.
     pub(super) async fn seat(self: &Arc<Self>) -> Result<Seat, BrokerError> {
         let mut taken = self.taken.lock().await;
-        let sound = |taken: &&Taken| match &taken.seat {
-            Seat::Owner(owner) => owner.is_sound(),
-            Seat::Follower(link) => !link.is_lost(),
-        };
-        if let Some(taken) = taken.as_ref().filter(sound) {
+        if let Some(taken) = taken.as_ref().filter(|taken| taken.is_sound()) {
             return Ok(taken.seat.clone());
         }
         // After a failed write only a newly opened store may be believed (a failed fsync may have
@@ -178,7 +184,8 @@ impl Seats {
         let (seats, lost) = (Arc::downgrade(self), link.lost());
         let task = tokio::spawn(async move {
             lost.await;
-            // At once and not with the next call: a browser may be on its way to the callback.
+            // At once and not with the next call: a browser may be on its way to the callback. In a
+            // task of its own, since this one ends with the seat.
             tokio::spawn(replace(seats));
         });
         Taken {
@@ -192,9 +199,11 @@ impl Seats {
     pub(super) async fn stand_by(seats: Weak<Self>) {
         loop {
             let Some(seats) = seats.upgrade() else { return };
-            if seats.taken.lock().await.is_some() {
+            let taken = seats.taken.lock().await;
+            if taken.as_ref().is_some_and(Taken::is_sound) {
                 return;
             }
+            drop(taken);
             if has_left_flows(&seats.settings.config.store_dir) {
                 match seats.seat().await {
                     Ok(_) => return,
@@ -208,9 +217,11 @@ impl Seats {
 }
 
 /// Takes a seat in place of one that was lost.
-async fn replace(seats: Weak<Seats>) {
-    let Some(seats) = seats.upgrade() else { return };
+async fn replace(lost: Weak<Seats>) {
+    let Some(seats) = lost.upgrade() else { return };
     if let Err(error) = seats.seat().await {
         tracing::warn!(%error, "the owner of the vault ended, and no other was found");
+        drop(seats);
+        Seats::stand_by(lost).await;
     }
 }

@@ -1,10 +1,10 @@
 //! The browser's side of a sign-in, for the local user: the connect page, the provider's callback
 //! and the result page.
 //!
-//! A link leads to [`connect`]: a page that says what is asked for, binds the browser with a
-//! cookie, and on POST sends it to the provider. The provider sends it back to [`callback`], which
-//! hands everything to the broker and moves on to [`connected`], whose address holds neither code
-//! nor state. [`guard`] stands before all of them, [`pages`] has every word that a person reads,
+//! A link leads to `connect`: a page that says what is asked for, binds the browser with a
+//! cookie, and on POST sends it to the provider. The provider sends it back to `callback`, which
+//! hands everything to the broker and moves on to `connected`, whose address holds neither code
+//! nor state. `guard` stands before all of them, `pages` has every word that a person reads,
 //! [`listener`] serves them on the loopback port while a flow is pending.
 
 pub mod listener;
