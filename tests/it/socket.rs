@@ -259,6 +259,26 @@ async fn a_thousand_connections_are_bounded_and_others_are_served() {
     drop(flood);
 }
 
+#[tokio::test]
+async fn waits_whose_callers_left_make_room_at_the_owner() {
+    let world = World::new().await;
+    let owner = world.process();
+    let flow = owner.consent(&[READ]).await.flow;
+    let follower = world.process();
+    let me = Caller::local();
+    follower.consent(&[READ]).await;
+    // More than one connection may have under way.
+    for _ in 0..5_000 {
+        let until = tokio::time::Instant::now() + Duration::from_mins(5);
+        tokio::select! {
+            biased;
+            ended = follower.broker.wait(&me, flow, until) => panic!("{ended:?}"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    follower.consent(&[READ]).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_of_two_versions_say_so() {
     // A later process at our owner: it hears our version before the connection ends.
