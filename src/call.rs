@@ -133,7 +133,8 @@ impl Calls {
             base_url: granted.api_base_url,
             access_token: granted.access_token,
             renew,
-            account: granted.account,
+            account: granted.login,
+            shown_as: Some(granted.account),
             now: self.clock.now(),
             zone: jiff::tz::TimeZone::system(),
         })

@@ -41,6 +41,9 @@ pub struct ApiSettings {
     pub renew: Renew,
     /// The account that acts, as a person knows it: an e-mail address, `name @ workspace`, a login.
     pub account: String,
+    /// How results name it when the person gave it a name: `work (ada@example.com)`. None: as
+    /// `account`.
+    pub shown_as: Option<String>,
     /// The time of the call.
     pub now: Timestamp,
     /// The user's time zone, for relative times and for display.
@@ -86,9 +89,15 @@ impl Api {
         }))
     }
 
-    /// The account that acts.
+    /// The account that acts, as the provider knows it.
     pub fn account(&self) -> &str {
         &self.0.settings.account
+    }
+
+    /// The account that acts, as results and errors name it.
+    pub(crate) fn acting(&self) -> &str {
+        let settings = &self.0.settings;
+        settings.shown_as.as_ref().unwrap_or(&settings.account)
     }
 
     /// The time of the call.

@@ -22,6 +22,9 @@ pub struct ToolError {
     /// Scopes that the provider says are missing; the caller steps up and runs the tool again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing_scopes: Vec<String>,
+    /// The account that acted; none if the tool did not come so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
 }
 
 /// The kinds of failure.
@@ -61,6 +64,7 @@ impl ToolError {
             fix: fix.into(),
             retry_after_s: None,
             missing_scopes: Vec::new(),
+            account: None,
         }
     }
 
@@ -83,6 +87,13 @@ impl ToolError {
                 "Ask the user to grant it with the link, then call again.",
             )
         }
+    }
+
+    /// States which account acted.
+    #[must_use]
+    pub(crate) fn of(mut self, account: String) -> Self {
+        self.account = Some(account);
+        self
     }
 
     /// States after how long a repetition makes sense.

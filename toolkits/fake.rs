@@ -143,6 +143,7 @@ fn settings_with(client: reqwest::Client, base_url: &Url) -> ApiSettings {
             Box::pin(async move { Some(SecretString::from(format!("token-{number}"))) })
         }),
         account: "octocat".to_owned(),
+        shown_as: None,
         now: "2026-11-23T10:00:00Z".parse().unwrap(),
         zone: TimeZone::get("Europe/Berlin").unwrap(),
         answers: None,

@@ -22,7 +22,7 @@ pub(crate) fn of_arguments<A: JsonSchema>() -> (String, Map<String, Value>) {
         ACCOUNT.to_owned(),
         json!({
             "type": "string",
-            "description": "Which connected account acts: its e-mail address, login, workspace or \
+            "description": "Which connected account acts: its alias, e-mail address, login, workspace or \
                 connection id. Needed only when several are connected.",
         }),
     );

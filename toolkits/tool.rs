@@ -114,7 +114,8 @@ impl Tool {
     /// is `R`'s. Arguments that do not fit `A` are answered with
     /// [`ToolError::invalid_arguments`], naming the path of the misfit.
     ///
-    /// Every tool has the argument `account`, and every result `account`, `truncated` and
+    /// Every tool has the argument `account`, every error of a tool that ran names the account that
+    /// acted, and every result has `account`, `truncated` and
     /// `warnings`: `A` need not declare the first, `R` only those it has something to say in (a
     /// `truncated: bool`, a `warnings: Vec<String>`), and [`Render`] leaves all three to
     /// [`crate::output`].
@@ -128,9 +129,11 @@ impl Tool {
         let run: Run = Arc::new(move |api, arguments| {
             Box::pin(async move {
                 let arguments = arguments::parse(arguments)?;
-                let account = api.account().to_owned();
-                let result = function(api, arguments).await?;
-                Ok(output::typed(&result, &account))
+                let account = api.acting().to_owned();
+                match function(api, arguments).await {
+                    Ok(result) => Ok(output::typed(&result, &account)),
+                    Err(error) => Err(error.of(account)),
+                }
             })
         });
         Self::assemble::<A>(declaration, Some(Arc::new(schema::of_result::<R>())), run)
@@ -149,9 +152,11 @@ impl Tool {
         let run: Run = Arc::new(move |api, arguments| {
             Box::pin(async move {
                 let arguments = arguments::parse(arguments)?;
-                let account = api.account().to_owned();
-                let text = function(api, arguments).await?;
-                Ok(output::raw(&text, &account))
+                let account = api.acting().to_owned();
+                match function(api, arguments).await {
+                    Ok(text) => Ok(output::raw(&text, &account)),
+                    Err(error) => Err(error.of(account)),
+                }
             })
         });
         Self::assemble::<A>(declaration, None, run)

@@ -14,7 +14,7 @@ pub struct Requirement {
     pub toolkit: String,
     /// The provider's name (`google`) or an entry's id.
     pub provider: String,
-    /// The account named by the call: an e-mail address, a login, a connection id.
+    /// The account named by the call: an alias, an e-mail address, a login, a connection id.
     pub account: Option<String>,
     /// Every group must be covered by one of its scopes; the first is the one asked for.
     pub scopes: Vec<Vec<String>>,
@@ -40,8 +40,10 @@ pub enum Access {
 pub struct Granted {
     /// The connection that acts.
     pub connection: ConnectionId,
-    /// What a person calls the account.
+    /// The name of the connection for people and models: `work (ada@example.com)`.
     pub account: String,
+    /// What the provider calls the account: an e-mail address, `name @ workspace`, a login.
+    pub login: String,
     /// The access token. A refresh token never leaves the broker.
     #[serde(with = "crate::seal::secret")]
     pub access_token: SecretString,
@@ -90,12 +92,12 @@ pub enum ConsentReason {
 /// Why not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum Denied {
-    /// Several accounts fit and none was named.
-    #[error("Several {provider} accounts are connected: {}. Say which one with `account`.", accounts.join(", "))]
+    /// Several accounts fit, none was named, and it is a write or no default is set.
+    #[error("Several {provider} accounts are connected: {}. Say which one with `account`; ask the user when that is not clear. (`valetkey default <account>` chooses the one that reads use.)", accounts.join(", "))]
     AmbiguousAccount {
         /// What a person calls the provider.
         provider: String,
-        /// Their names.
+        /// Their names, with the alias where there is one: `work (ada@example.com)`.
         accounts: Vec<String>,
     },
     /// The account named cannot be an account's name.

@@ -31,13 +31,14 @@ pub use crate::broker::error::{BrokerError, CallbackError, ErrorKind, LinkError,
 use crate::broker::owner::Owner;
 use crate::broker::seat::{Seat, Seats};
 use crate::broker::socket::message::{Answer, Operation};
-pub use crate::broker::view::{ConnectionView, Disconnected};
+pub use crate::broker::view::{ConnectionView, Disconnected, Renamed};
 pub use crate::broker::visit::{Callback, ConnectPage, Ending, ScopeLine};
 use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::Http;
 use crate::oauth::provider::Provider;
+use crate::store::alias::Alias;
 use crate::store::records::{ConnectionId, FlowId};
 
 /// What a broker is made of.
@@ -107,7 +108,8 @@ impl Broker {
     ///
     /// | what is found | answer |
     /// |---|---|
-    /// | several accounts fit and none is named | `Denied` with their names |
+    /// | several accounts fit, none is named, it is a read and one is the default | go on with the default |
+    /// | several accounts fit otherwise | `Denied` with their names |
     /// | no connection, and the user declined a moment ago | `Denied` |
     /// | no connection | `Consent` |
     /// | the connection is marked *needs reconnect* | `Consent` |
@@ -121,16 +123,33 @@ impl Broker {
         caller: &Caller,
         requirement: &Requirement,
     ) -> Result<Access, BrokerError> {
-        let candidates = self.0.directory.candidates(requirement)?;
-        let candidates: Vec<_> = candidates
-            .into_iter()
-            .map(|provider| (provider.id().to_owned(), provider.fingerprint()))
-            .collect();
+        let candidates = self.candidates(requirement)?;
         let answer = self
             .perform(|| Operation::Access {
                 caller: caller.clone(),
                 requirement: requirement.clone(),
                 candidates: candidates.clone(),
+            })
+            .await?;
+        answer!(answer, Answer::Access(access) => access)
+    }
+
+    /// As [`Broker::access`] when no account fits: a link for an account that is not connected yet
+    /// and will be called `alias`, whatever else is connected. With `requirement.account`, for that
+    /// account.
+    pub async fn connect_as(
+        &self,
+        caller: &Caller,
+        requirement: &Requirement,
+        alias: Alias,
+    ) -> Result<Access, BrokerError> {
+        let candidates = self.candidates(requirement)?;
+        let answer = self
+            .perform(|| Operation::ConnectAs {
+                caller: caller.clone(),
+                requirement: requirement.clone(),
+                candidates: candidates.clone(),
+                alias: alias.clone(),
             })
             .await?;
         answer!(answer, Answer::Access(access) => access)
@@ -194,6 +213,41 @@ impl Broker {
             })
             .await?;
         answer!(answer, Answer::Connections(connections) => connections)
+    }
+
+    /// Gives a connection an alias, or takes it away.
+    pub async fn rename(
+        &self,
+        caller: &Caller,
+        id: ConnectionId,
+        alias: Option<Alias>,
+    ) -> Result<Renamed, BrokerError> {
+        let answer = self
+            .perform(|| Operation::Rename {
+                caller: caller.clone(),
+                connection: id,
+                alias: alias.clone(),
+            })
+            .await?;
+        answer!(answer, Answer::Rename(renamed) => renamed)
+    }
+
+    /// Makes a connection the one that reads use when none is named, in place of any other of the
+    /// same provider; or makes it no longer so. None: the caller has no such connection.
+    pub async fn set_default(
+        &self,
+        caller: &Caller,
+        id: ConnectionId,
+        is_default: bool,
+    ) -> Result<Option<ConnectionView>, BrokerError> {
+        let answer = self
+            .perform(|| Operation::SetDefault {
+                caller: caller.clone(),
+                connection: id,
+                is_default,
+            })
+            .await?;
+        answer!(answer, Answer::SetDefault(view) => view)
     }
 
     /// Revokes at the provider and deletes here, whatever the provider answers. None: the caller
@@ -344,6 +398,18 @@ impl Broker {
             }
         }
         Err(OwnerError::Unsteady.into())
+    }
+
+    /// The entries that may serve the requirement, as this process has them.
+    fn candidates(
+        &self,
+        requirement: &Requirement,
+    ) -> Result<Vec<(String, [u8; 32])>, BrokerError> {
+        let candidates = self.0.directory.candidates(requirement)?;
+        Ok(candidates
+            .into_iter()
+            .map(|provider| (provider.id().to_owned(), provider.fingerprint()))
+            .collect())
     }
 
     async fn owner(&self) -> Result<Owner, BrokerError> {

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::store::records::{ConnectionId, ConnectionState};
+use crate::store::alias::{Alias, shown};
+use crate::store::records::{ConnectionId, ConnectionState, is_called};
 
 /// A connection as shown to its owner.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -16,8 +17,16 @@ pub struct ConnectionView {
     pub provider_id: String,
     /// What a person calls the provider.
     pub provider: String,
+    /// Stable id of the account at the provider.
+    pub account_id: String,
     /// What a person calls the account.
     pub account: String,
+    /// The short name that the person gave it.
+    pub alias: Option<Alias>,
+    /// Whether reads use it when several accounts fit and none is named.
+    pub is_default: bool,
+    /// Every scope that was asked for; empty when a row of an older version does not say.
+    pub asked: BTreeSet<String>,
     /// The scopes granted.
     pub scopes: BTreeSet<String>,
     /// Whether it works.
@@ -28,6 +37,30 @@ pub struct ConnectionView {
     pub refreshable: bool,
     /// When it was first made.
     pub connected_at: Timestamp,
+}
+
+impl ConnectionView {
+    /// Its name for people and models: `work (ada@example.com)`, or the account alone.
+    pub fn shown(&self) -> String {
+        shown(self.alias.as_ref(), &self.account)
+    }
+
+    /// Whether a person who says `name` means this connection; see [`is_called`].
+    pub fn is_called(&self, name: &str) -> bool {
+        let alias = self.alias.as_ref();
+        is_called(name, self.id, alias, (&self.account_id, &self.account))
+    }
+}
+
+/// What became of a new alias.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Renamed {
+    /// It is stored.
+    Done(ConnectionView),
+    /// A connection of the same provider is called so already, or its account is.
+    Taken(ConnectionView),
+    /// The caller has no such connection.
+    Unknown,
 }
 
 /// Both outcomes of a disconnect. The local one is always done when this is returned.

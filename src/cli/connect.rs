@@ -5,11 +5,13 @@ use std::process::ExitCode;
 use serde::Serialize;
 use valetkey_toolkits::tool::Tool;
 
-use crate::broker::{Access, ConnectionView, Consent, Requirement};
+use crate::broker::{Access, ConnectionView, Consent, Renamed, Requirement};
 use crate::caller::Caller;
+use crate::cli::alias::parse;
 use crate::cli::app::App;
 use crate::cli::link;
-use crate::cli::output::{Exit, GOOD, progress, result, styled, visible};
+use crate::cli::output::{Exit, GOOD, Usage, progress, result, styled, visible};
+use crate::store::alias::Alias;
 
 /// Connect an account: prints a link, and waits until you have followed it.
 ///
@@ -20,9 +22,15 @@ pub struct Args {
     /// The provider: google, slack, github, or the id of an entry in the configuration.
     provider: String,
 
-    /// The account to connect, for example an e-mail address. Needed for a second account.
+    /// The account to connect, for example an e-mail address. Needed for a second account, unless
+    /// --as gives it a name.
     #[arg(long)]
     account: Option<String>,
+
+    /// A short name for the account, for example `work`. If an account is called so already, that
+    /// one is connected again; else another account is, whichever you sign in with.
+    #[arg(long = "as", value_name = "ALIAS", value_parser = parse)]
+    alias: Option<Alias>,
 
     /// The permissions to ask for, as the provider names them, separated by commas.
     ///
@@ -40,6 +48,7 @@ pub struct Args {
 struct Connected<'a> {
     provider: &'a str,
     account: &'a str,
+    alias: Option<&'a str>,
     /// Nothing was asked: it was connected before.
     already: bool,
     /// Asked for and not granted.
@@ -49,23 +58,36 @@ struct Connected<'a> {
 /// Runs the command.
 pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
     let caller = Caller::local();
-    let requirement = requirement(&app, &args);
     let before = app.broker.connections(&caller).await?;
-    let consent = match app.broker.access(&caller, &requirement).await? {
+    let before = of_provider(&app, &args.provider, before);
+    let mut requirement = requirement(&app, &args);
+    let mut new = args.alias.clone();
+    if let Some(alias) = &args.alias
+        && let Some(known) = meant(&before, alias, args.account.as_deref())?
+    {
+        requirement.account = Some(known.id.to_string());
+        new = None;
+    }
+    let access = match new {
+        None => app.broker.access(&caller, &requirement).await?,
+        Some(alias) => app.broker.connect_as(&caller, &requirement, alias).await?,
+    };
+    let consent = match access {
         Access::Denied(denied) => return Err(denied.into()),
         Access::Granted(granted) => {
-            let account = visible(&granted.account);
-            let connected = Connected {
-                provider: &args.provider,
-                account: &account,
-                already: true,
-                missing_scopes: Vec::new(),
-            };
+            let views = app.broker.connections(&caller).await?;
+            let made = views.iter().find(|view| view.id == granted.connection);
+            let made = called(&app, &caller, made, args.alias.as_ref()).await?;
             let text = format!(
-                "{} as {account}. Another account is connected with --account.",
+                "{} as {}. Another account is connected with --account or --as.",
                 styled(GOOD, "Already connected"),
+                visible(&made.shown()),
             );
-            result(args.json, &connected, &text)?;
+            result(
+                args.json,
+                &connected(&args, &made, true, &requirement),
+                &text,
+            )?;
             return Ok(Exit::Done.into());
         }
         Access::Consent(consent) => consent,
@@ -74,20 +96,15 @@ pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
         return Ok(exit.into());
     }
     let after = app.broker.connections(&caller).await?;
-    let made = made(&before, &after, &consent).ok_or_else(|| {
-        anyhow::anyhow!("The connection was ended again right after it was made.")
-    })?;
-    let account = visible(&made.account);
-    let connected = Connected {
-        provider: &args.provider,
-        account: &account,
-        already: false,
-        missing_scopes: missing(&requirement, made),
-    };
+    let after = of_provider(&app, &args.provider, after);
+    let made = made(&before, &after, &consent, args.alias.as_ref());
+    let made = called(&app, &caller, made, args.alias.as_ref()).await?;
+    let connected = connected(&args, &made, false, &requirement);
     let mut text = format!(
-        "{} to {} as {account}.",
+        "{} to {} as {}.",
         styled(GOOD, "Connected"),
-        made.provider
+        made.provider,
+        visible(&made.shown())
     );
     for scope in &connected.missing_scopes {
         text.push_str("\nNot granted: ");
@@ -99,19 +116,98 @@ pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
     Ok(Exit::Done.into())
 }
 
-/// What the flow connected: a new connection, or the one it was minted for.
+/// The connections with entries that `provider` names.
+fn of_provider(app: &App, provider: &str, mut views: Vec<ConnectionView>) -> Vec<ConnectionView> {
+    let named = |id: &str| {
+        app.broker
+            .providers()
+            .iter()
+            .any(|entry| entry.id() == id && (entry.id() == provider || entry.name() == provider))
+    };
+    views.retain(|view| named(&view.provider_id));
+    views
+}
+
+/// The connection that `--as` and `--account` mean, if there is one.
+fn meant<'a>(
+    views: &'a [ConnectionView],
+    alias: &Alias,
+    account: Option<&str>,
+) -> Result<Option<&'a ConnectionView>, Usage> {
+    let called = views.iter().find(|view| {
+        view.alias
+            .as_ref()
+            .is_some_and(|one| one.is(alias.as_str()))
+    });
+    match (called, account) {
+        (Some(view), Some(account)) if !view.is_called(account) => Err(taken(alias, view)),
+        (Some(view), _) => Ok(Some(view)),
+        (None, Some(account)) => Ok(views.iter().find(|view| view.is_called(account))),
+        (None, None) => Ok(None),
+    }
+}
+
+/// The connection, called `alias` if one is wanted.
+async fn called(
+    app: &App,
+    caller: &Caller,
+    made: Option<&ConnectionView>,
+    alias: Option<&Alias>,
+) -> anyhow::Result<ConnectionView> {
+    let ended = || anyhow::anyhow!("The connection was ended again right after it was made.");
+    let made = made.ok_or_else(ended)?;
+    let Some(alias) = alias.filter(|alias| made.alias.as_ref() != Some(alias)) else {
+        return Ok(made.clone());
+    };
+    match app
+        .broker
+        .rename(caller, made.id, Some(alias.clone()))
+        .await?
+    {
+        Renamed::Done(view) => Ok(view),
+        Renamed::Taken(other) => Err(taken(alias, &other).into()),
+        Renamed::Unknown => Err(ended()),
+    }
+}
+
+fn taken(alias: &Alias, by: &ConnectionView) -> Usage {
+    Usage(format!(
+        "`{alias}` already means {} {}. Choose another name, or give that one another first with \
+         `valetkey alias`.",
+        by.provider,
+        visible(&by.shown()),
+    ))
+}
+
+fn connected<'a>(
+    args: &'a Args,
+    made: &'a ConnectionView,
+    already: bool,
+    requirement: &'a Requirement,
+) -> Connected<'a> {
+    Connected {
+        provider: &args.provider,
+        account: &made.account,
+        alias: made.alias.as_ref().map(Alias::as_str),
+        already,
+        missing_scopes: missing(requirement, made),
+    }
+}
+
+/// What the flow connected: what has the new alias, a new connection, or the one it was minted for.
 fn made<'a>(
     before: &[ConnectionView],
     after: &'a [ConnectionView],
     consent: &Consent,
+    alias: Option<&Alias>,
 ) -> Option<&'a ConnectionView> {
+    let is_called = |view: &&ConnectionView| alias.is_some() && view.alias.as_ref() == alias;
     let is_new = |view: &&ConnectionView| before.iter().all(|old| old.id != view.id);
-    let is_renewed = |view: &&ConnectionView| {
-        view.provider == consent.provider && Some(&view.account) == consent.account.as_ref()
-    };
+    let is_renewed = |view: &&ConnectionView| Some(&view.account) == consent.account.as_ref();
     after
         .iter()
-        .find(is_new)
+        .find(is_called)
+        .or_else(|| after.iter().find(is_new))
         .or_else(|| after.iter().find(is_renewed))
 }
 

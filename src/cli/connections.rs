@@ -28,6 +28,9 @@ pub(super) struct Row {
     provider: String,
     provider_id: String,
     account: String,
+    alias: Option<String>,
+    /// Reads use it when they name none.
+    default: bool,
     state: &'static str,
     reason: Option<String>,
     scopes: Vec<String>,
@@ -47,6 +50,8 @@ impl Row {
             provider: view.provider.clone(),
             provider_id: view.provider_id.clone(),
             account: visible(&view.account),
+            alias: view.alias.as_ref().map(ToString::to_string),
+            default: view.is_default,
             state,
             reason,
             scopes: view.scopes.iter().cloned().collect(),

@@ -5,13 +5,16 @@
 //! in [`run`].
 
 pub mod agent;
+pub mod alias;
 pub mod app;
 pub mod call;
 pub mod connect;
 pub mod connections;
+pub mod default;
 pub mod demo;
 pub mod disconnect;
 pub mod link;
+mod named;
 pub mod output;
 pub mod signals;
 pub mod stdio;
@@ -53,6 +56,8 @@ pub enum Command {
     Agent(agent::Args),
     Connect(connect::Args),
     Connections(connections::Args),
+    Alias(alias::Args),
+    Default(default::Args),
     Disconnect(disconnect::Args),
     Tools(tools::Args),
     Call(call::Args),
@@ -90,6 +95,8 @@ async fn command(app: App, command: Command) -> anyhow::Result<ExitCode> {
         Command::Agent(args) => agent::run(app, args).await,
         Command::Connect(args) => connect::run(app, args).await,
         Command::Connections(args) => connections::run(app, args).await,
+        Command::Alias(args) => alias::run(app, args).await,
+        Command::Default(args) => default::run(app, args).await,
         Command::Disconnect(args) => disconnect::run(app, args).await,
         Command::Tools(args) => tools::run(app, args).await,
         Command::Call(args) => call::run(app, args).await,

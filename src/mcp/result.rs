@@ -46,6 +46,9 @@ pub(super) fn failed(error: &ToolError) -> CallToolResult {
             error.missing_scopes.join(", ")
         ));
     }
+    if let Some(account) = &error.account {
+        text.push(format!("Account: {account}"));
+    }
     error_result(text.join(" "), json!({ "error": facts }))
 }
 

@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::caller::Caller;
+use crate::store::alias::{Alias, shown};
 
 /// Names a connection, also to people (`valetkey disconnect <connection>`). Random.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -35,6 +36,17 @@ pub struct Connection {
     pub account_id: String,
     /// What a person calls the account.
     pub account: String,
+    /// The short name that the person gave it. No two connections of a caller with the same
+    /// provider have the same.
+    #[serde(default)]
+    pub alias: Option<Alias>,
+    /// Whether reads use it when several accounts fit and none is named. At most one of a caller's
+    /// connections with the same provider is.
+    #[serde(default)]
+    pub is_default: bool,
+    /// Every scope that was asked for so far; a row of an older version does not say.
+    #[serde(default)]
+    pub asked: BTreeSet<String>,
     /// What we hold.
     pub grant: Grant,
     /// Whether the grant works.
@@ -96,6 +108,9 @@ pub struct Flow {
     pub expected_account_id: Option<String>,
     /// What a person calls that account; also the login hint.
     pub account_hint: Option<String>,
+    /// The short name that the connection will get.
+    #[serde(default)]
+    pub alias: Option<Alias>,
     /// All scopes that will be asked for.
     pub scopes: BTreeSet<String>,
     /// Those of them that the connection does not have yet.
@@ -157,6 +172,45 @@ pub enum FlowStatus {
         /// SHA-256 of the cookie of the browser that was there.
         browser_digest: [u8; 32],
     },
+}
+
+impl Connection {
+    /// Its name for people and models; see [`shown`].
+    pub fn shown(&self) -> String {
+        shown(self.alias.as_ref(), &self.account)
+    }
+
+    /// Whether a call that says `name` means this connection; see [`is_called`].
+    pub fn is_called(&self, name: &str) -> bool {
+        let alias = self.alias.as_ref();
+        is_called(name, self.id, alias, (&self.account_id, &self.account))
+    }
+}
+
+/// Whether `name` means this connection of an account with this id and label: by the connection's
+/// id, its alias, the account, or all of it as [`shown`] writes it.
+pub fn is_called(
+    name: &str,
+    id: ConnectionId,
+    alias: Option<&Alias>,
+    (account_id, account): (&str, &str),
+) -> bool {
+    let name = name.trim();
+    id.to_string() == name
+        || alias.is_some_and(|alias| alias.is(name))
+        || is_account(account_id, account, name)
+        || shown(alias, account).eq_ignore_ascii_case(name)
+}
+
+/// Whether `name` means the account with this id and label: the id, the label, or one of the two
+/// parts of a label `name @ workspace`.
+pub fn is_account(id: &str, label: &str, name: &str) -> bool {
+    let name = name.trim();
+    id == name
+        || label.eq_ignore_ascii_case(name)
+        || label.split_once(" @ ").is_some_and(|(user, workspace)| {
+            user.eq_ignore_ascii_case(name) || workspace.eq_ignore_ascii_case(name)
+        })
 }
 
 impl Flow {

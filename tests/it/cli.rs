@@ -120,6 +120,7 @@ async fn an_account_is_connected_listed_and_taken_back() {
     let expected = json!({
         "provider": "google",
         "account": "ada@example.test",
+        "alias": null,
         "already": false,
         "missing_scopes": [SEND],
     });

@@ -9,6 +9,7 @@ use valetkey::caller::Caller;
 use valetkey::demo::browser::Person;
 use valetkey::demo::sandbox::faults::{Endpoint, Fault, Times};
 use valetkey::demo::sandbox::{RefreshTokens, SandboxSettings, Site, Tokens};
+use valetkey::store::alias::Alias;
 use valetkey::store::records::ConnectionState;
 
 use crate::world::{READ, SEND, World, google};
@@ -313,41 +314,128 @@ async fn a_wider_scope_covers_a_narrower_one() {
     assert!(matches!(access, Access::Granted(_)), "{access:?}");
 }
 
+/// What a write with these scopes requires.
+fn write(account: Option<&str>) -> Requirement {
+    Requirement {
+        account: account.map(str::to_owned),
+        read_only: false,
+        ..google(&[READ])
+    }
+}
+
+fn read(account: Option<&str>) -> Requirement {
+    Requirement {
+        read_only: true,
+        ..write(account)
+    }
+}
+
 #[tokio::test]
-async fn several_accounts_and_none_named_is_denied_with_their_names() {
+async fn with_one_account_it_acts_for_reads_and_for_writes() {
     let world = World::new().await;
     let process = world.process();
     process.connect(&[READ]).await;
+
+    for requirement in [read(None), write(None)] {
+        let access = process.broker.access(&Caller::local(), &requirement).await;
+        assert!(matches!(access, Ok(Access::Granted(_))), "{access:?}");
+    }
+}
+
+#[tokio::test]
+async fn several_accounts_and_none_named_is_denied_with_the_list_of_aliases_unless_a_read_has_a_default()
+ {
+    let world = World::new().await;
+    let process = world.process();
+    let (broker, me) = (&process.broker, Caller::local());
+    process.connect(&[READ]).await;
     world.clock.advance(Duration::from_secs(1));
-    let grace = Requirement {
-        account: Some("grace@example.test".to_owned()),
-        ..google(&[READ])
+    let grace = process
+        .connect_account("grace@example.test", &[READ])
+        .await
+        .connection;
+    let ada = process.connections().await[0].id;
+    broker
+        .rename(&me, ada, Some(Alias::parse("work").unwrap()))
+        .await
+        .unwrap();
+    let denied = async |requirement: Requirement| match broker.access(&me, &requirement).await {
+        Ok(Access::Denied(Denied::AmbiguousAccount { accounts, .. })) => accounts,
+        other => panic!("expected a denial, got {other:?}"),
     };
-    let Access::Consent(consent) = process
-        .broker
-        .access(&Caller::local(), &grace)
+    let granted = async |requirement: Requirement| match broker.access(&me, &requirement).await {
+        Ok(Access::Granted(granted)) => granted.account,
+        other => panic!("expected a token, got {other:?}"),
+    };
+    let all = ["work (ada@example.test)", "grace@example.test"];
+    for requirement in [read(None), write(None)] {
+        assert_eq!(denied(requirement).await, all, "no default is set");
+    }
+
+    for (id, account) in [(grace, all[1]), (ada, all[0])] {
+        broker.set_default(&me, id, true).await.unwrap().unwrap();
+        assert_eq!(granted(read(None)).await, account);
+        assert_eq!(denied(write(None)).await, all, "a write never guesses");
+        let defaults = process.connections().await.into_iter();
+        let defaults: Vec<_> = defaults.filter(|one| one.is_default).collect();
+        assert_eq!(defaults.len(), 1, "{defaults:?}");
+        assert_eq!(defaults[0].id, id);
+    }
+    assert_eq!(granted(read(Some("grace@example.test"))).await, all[1]);
+    // Taking the default away from one that is none changes nothing.
+    broker
+        .set_default(&me, grace, false)
         .await
         .unwrap()
-    else {
-        panic!("expected a link");
-    };
-    Person::new()
-        .account("grace@example.test")
-        .follow(consent.link.as_str())
+        .unwrap();
+    assert_eq!(granted(read(None)).await, all[0]);
+    broker.set_default(&me, ada, false).await.unwrap().unwrap();
+    assert_eq!(denied(read(None)).await, all);
+}
+
+#[tokio::test]
+async fn an_account_is_named_by_alias_address_label_or_id_and_the_default_does_not_matter_then() {
+    let world = World::new().await;
+    let process = world.process();
+    let (broker, me) = (&process.broker, Caller::local());
+    process.connect(&[READ]).await;
+    let grace = process.connect_account("grace@example.test", &[READ]).await;
+    let alias = Alias::parse("Home").unwrap();
+    broker
+        .rename(&me, grace.connection, Some(alias))
+        .await
+        .unwrap();
+    let views = process.connections().await;
+    let ada = views.iter().find(|view| view.id != grace.connection);
+    broker
+        .set_default(&me, ada.unwrap().id, true)
         .await
         .unwrap();
 
-    let Access::Denied(Denied::AmbiguousAccount { accounts, .. }) = process.access(&[READ]).await
-    else {
-        panic!("expected a denial");
-    };
-    assert_eq!(accounts, ["ada@example.test", "grace@example.test"]);
-    let access = process
-        .broker
-        .access(&Caller::local(), &grace)
-        .await
-        .unwrap();
-    assert!(matches!(access, Access::Granted(granted) if granted.account == "grace@example.test"));
+    let id = grace.connection.to_string();
+    for name in [
+        "home",
+        "Home",
+        "grace@example.test",
+        " GRACE@example.test",
+        "Home (grace@example.test)",
+        &id,
+    ] {
+        for requirement in [read(Some(name)), write(Some(name))] {
+            let access = broker.access(&me, &requirement).await.unwrap();
+            let Access::Granted(granted) = access else {
+                panic!("{name}: {access:?}");
+            };
+            assert_eq!(granted.connection, grace.connection, "{name}");
+            assert_eq!(granted.account, "Home (grace@example.test)");
+            assert_eq!(granted.login, "grace@example.test");
+        }
+    }
+    let unknown = broker.access(&me, &read(Some("nobody"))).await.unwrap();
+    assert!(
+        matches!(unknown, Access::Denied(Denied::NotAnAccount { .. })),
+        "an alias that nobody gave gets no link to sign in as it: {unknown:?}"
+    );
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on has failed, wherever it stands"
 )]
 
+mod accounts;
 mod answers;
 mod callback;
 mod canary;

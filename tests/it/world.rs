@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use tempfile::TempDir;
-use valetkey::broker::{Access, Broker, Consent, Granted, Requirement, Settings};
+use valetkey::broker::{Access, Broker, ConnectionView, Consent, Granted, Requirement, Settings};
 use valetkey::caller::Caller;
 use valetkey::clock::Clock;
 use valetkey::config::Config;
@@ -85,6 +85,15 @@ impl World {
         Process::start(self.load(), self.clock.clone())
     }
 
+    /// The same after another one was dropped: its tasks let go of the store in their own time.
+    pub(crate) async fn next_process(&self) -> Process {
+        let process = self.process();
+        while process.broker.connections(&Caller::local()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+        process
+    }
+
     /// Whether anybody listens on the callback port.
     pub(crate) fn listens(&self) -> bool {
         TcpStream::connect(("127.0.0.1", self.port)).is_ok()
@@ -149,6 +158,30 @@ impl Process {
         let link = self.consent(scopes).await.link;
         Person::new().follow(link.as_str()).await.unwrap();
         self.granted(scopes).await;
+    }
+
+    /// The same for an account that is named, whatever else is connected.
+    pub(crate) async fn connect_account(&self, email: &str, scopes: &[&str]) -> Granted {
+        let requirement = Requirement {
+            account: Some(email.to_owned()),
+            ..google(scopes)
+        };
+        let me = Caller::local();
+        let link = match self.broker.access(&me, &requirement).await.unwrap() {
+            Access::Consent(consent) => consent.link,
+            other => panic!("expected a link, got {other:?}"),
+        };
+        let mut person = Person::new().account(email);
+        person.follow(link.as_str()).await.unwrap();
+        match self.broker.access(&me, &requirement).await.unwrap() {
+            Access::Granted(granted) => granted,
+            other => panic!("expected a token, got {other:?}"),
+        }
+    }
+
+    /// The local user's connections.
+    pub(crate) async fn connections(&self) -> Vec<ConnectionView> {
+        self.broker.connections(&Caller::local()).await.unwrap()
     }
 }
 

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::broker::owner::Owner;
+use crate::broker::owner::flows::Wanted;
 use crate::broker::owner::refresh::Refreshed;
 use crate::broker::{Access, BrokerError, ConsentReason, Denied, Granted, Requirement};
 use crate::caller::Caller;
 use crate::oauth::provider::{Kind, Provider};
+use crate::store::alias::Alias;
 use crate::store::records::{Connection, ConnectionState};
 
 impl Owner {
@@ -31,40 +33,62 @@ impl Owner {
                 requirement
                     .account
                     .as_deref()
-                    .is_none_or(|name| is_called(connection, name))
+                    .is_none_or(|name| connection.is_called(name))
             })
             .collect();
+        if fitting.len() > 1 && requirement.account.is_none() && requirement.read_only {
+            keep_the_default(&mut fitting);
+        }
         if fitting.len() > 1 {
             return Ok(Access::Denied(Denied::AmbiguousAccount {
                 provider: candidates[0].title().to_owned(),
                 accounts: fitting
                     .into_iter()
-                    .map(|connection| connection.account)
+                    .map(|connection| connection.shown())
                     .collect(),
             }));
         }
         match fitting.pop() {
             Some(connection) => self.access_with(requirement, connection).await,
-            None if requirement
-                .account
-                .as_deref()
-                .is_some_and(|name| !is_plain(name)) =>
-            {
-                Ok(Access::Denied(Denied::NotAnAccount {
-                    provider: candidates[0].title().to_owned(),
-                }))
-            }
             None => {
-                self.consent(
-                    caller,
-                    candidates[0],
-                    None,
-                    requirement,
-                    ConsentReason::NotConnected,
-                )
-                .await
+                self.consent_to_new(caller, candidates[0], requirement, None)
+                    .await
             }
         }
+    }
+
+    /// See [`crate::broker::Broker::connect_as`].
+    pub(in crate::broker) async fn connect_as(
+        &self,
+        caller: &Caller,
+        requirement: &Requirement,
+        alias: Alias,
+    ) -> Result<Access, BrokerError> {
+        let provider = self.0.directory.candidates(requirement)?[0];
+        self.consent_to_new(caller, provider, requirement, Some(alias))
+            .await
+    }
+
+    /// A link for an account that is not connected.
+    async fn consent_to_new(
+        &self,
+        caller: &Caller,
+        provider: &Provider,
+        requirement: &Requirement,
+        alias: Option<Alias>,
+    ) -> Result<Access, BrokerError> {
+        let named = requirement.account.as_deref();
+        if named.is_some_and(|name| !may_name_account(provider, name)) {
+            return Ok(Access::Denied(Denied::NotAnAccount {
+                provider: provider.title().to_owned(),
+            }));
+        }
+        let what = Wanted {
+            connection: None,
+            alias,
+            reason: ConsentReason::NotConnected,
+        };
+        self.consent(caller, provider, requirement, what).await
     }
 
     async fn access_with(
@@ -90,7 +114,8 @@ impl Owner {
         match self.fresh(provider, connection).await? {
             Refreshed::Usable(connection) => Ok(Access::Granted(Granted {
                 connection: connection.id,
-                account: connection.account,
+                account: connection.shown(),
+                login: connection.account,
                 access_token: connection.grant.access_token,
                 api_base_url: provider
                     .api_base_url()
@@ -109,8 +134,7 @@ impl Owner {
                     .await
             }
             Refreshed::Gone(caller) => {
-                let reason = ConsentReason::NotConnected;
-                self.consent(&caller, provider, None, requirement, reason)
+                self.consent_to_new(&caller, provider, requirement, None)
                     .await
             }
         }
@@ -123,14 +147,13 @@ impl Owner {
         requirement: &Requirement,
         reason: ConsentReason,
     ) -> Result<Access, BrokerError> {
-        self.consent(
-            &connection.caller,
-            provider,
-            Some(connection),
-            requirement,
+        let what = Wanted {
+            connection: Some(connection),
+            alias: None,
             reason,
-        )
-        .await
+        };
+        self.consent(&connection.caller, provider, requirement, what)
+            .await
     }
 }
 
@@ -163,27 +186,20 @@ pub(super) fn to_ask(
     scopes
 }
 
-/// Whether a call that says `name` means this connection.
-pub(super) fn is_called(connection: &Connection, name: &str) -> bool {
-    connection.id.to_string() == name
-        || is_account(&connection.account_id, &connection.account, name)
-}
-
-/// Whether `name` means the account with this id and label: the id, the label, or the label's part
-/// before ` @ workspace`.
-pub(super) fn is_account(id: &str, label: &str, name: &str) -> bool {
-    let name = name.trim();
-    id == name
-        || label.eq_ignore_ascii_case(name)
-        || label
-            .split_once(" @ ")
-            .is_some_and(|(user, _)| user.eq_ignore_ascii_case(name))
+/// Of several accounts the default alone, if exactly one is. (Two are when entries that had a
+/// default each were given the same `provider_id` later.)
+fn keep_the_default(fitting: &mut Vec<Connection>) {
+    if fitting.iter().filter(|one| one.is_default).count() == 1 {
+        fitting.retain(|one| one.is_default);
+    }
 }
 
 /// A name that may be shown to the person as the account to sign in with: it comes from the model,
-/// and must not be a sentence or an address that leads elsewhere.
-fn is_plain(name: &str) -> bool {
+/// and must not be a sentence or an address that leads elsewhere. Google's accounts are e-mail
+/// addresses: any other word is an alias that nobody gave, and nobody could sign in as it.
+fn may_name_account(provider: &Provider, name: &str) -> bool {
     name.len() <= 100
+        && (provider.kind() != Kind::Google || name.contains('@'))
         && name
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "._%+-@".contains(c))

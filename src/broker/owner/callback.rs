@@ -3,14 +3,15 @@
 use secrecy::SecretString;
 
 use crate::broker::owner::Owner;
-use crate::broker::owner::access::is_account;
 use crate::broker::owner::browser::is_same_browser;
 use crate::broker::owner::refresh::ends_at;
 use crate::broker::{BrokerError, Callback, CallbackError};
 use crate::oauth::provider::Provider;
 use crate::oauth::token::{Identity, OAuthError, TokenSet};
 use crate::seal;
-use crate::store::records::{Connection, ConnectionId, ConnectionState, Flow, FlowStatus, Grant};
+use crate::store::records::{
+    Connection, ConnectionId, ConnectionState, Flow, FlowStatus, Grant, is_account,
+};
 use crate::store::sled::{Change, Store, StoreError};
 
 /// Why an exchange did not end in a connection.
@@ -227,6 +228,8 @@ impl Owner {
         tokens: TokenSet,
         identity: Identity,
     ) -> Result<(), BrokerError> {
+        // Two links for one account may come to their end at the same moment.
+        let _caller = self.0.accounts.lock(&flow.caller).await;
         let connections = store.connections(&flow.caller).await?;
         let id = same_account(&connections, &flow, &identity)
             .map_or_else(new_connection_id, |connection| connection.id);
@@ -235,6 +238,8 @@ impl Owner {
         let _guard = lock.lock().await;
         let old = store.connection(&flow.caller, id).await?;
         let now = self.now();
+        let mut asked = flow.scopes.clone();
+        asked.extend(old.iter().flat_map(|old| old.asked.iter().cloned()));
         let grant = Grant {
             access_token: tokens.access_token,
             // Google gives a refresh token only on the first consent.
@@ -247,17 +252,25 @@ impl Owner {
             scopes: tokens.scopes.unwrap_or_else(|| flow.scopes.clone()),
             refreshing_since: None,
         };
-        let connection = Connection {
+        let mut connection = Connection {
             version: old.as_ref().map_or(1, |old| old.version + 1),
             id,
             caller: flow.caller.clone(),
             provider_id: flow.provider_id.clone(),
             account_id: identity.id,
             account: identity.label,
+            alias: old.as_ref().and_then(|old| old.alias.clone()),
+            is_default: old.as_ref().is_some_and(|old| old.is_default),
+            asked,
             grant,
             state: ConnectionState::Connected,
             connected_at: old.map_or(now, |old| old.connected_at),
         };
+        if let Some(alias) = &flow.alias
+            && self.named_alike(&connections, &connection, alias).is_none()
+        {
+            connection.alias = Some(alias.clone());
+        }
         flow.status = FlowStatus::Completed {
             connection: id,
             browser_digest,

@@ -49,7 +49,7 @@ impl Owner {
         }))
     }
 
-    fn view(&self, connection: Connection) -> ConnectionView {
+    pub(super) fn view(&self, connection: Connection) -> ConnectionView {
         let provider = match self.provider(&connection.provider_id) {
             Some(provider) => provider.title().to_owned(),
             None => connection.provider_id.clone(),
@@ -58,7 +58,11 @@ impl Owner {
             id: connection.id,
             provider,
             provider_id: connection.provider_id,
+            account_id: connection.account_id,
             account: connection.account,
+            alias: connection.alias,
+            is_default: connection.is_default,
+            asked: connection.asked,
             scopes: connection.grant.scopes,
             state: connection.state,
             expires_at: connection.grant.expires_at,

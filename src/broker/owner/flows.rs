@@ -16,6 +16,7 @@ use crate::broker::{
 use crate::caller::Caller;
 use crate::oauth::provider::Provider;
 use crate::seal;
+use crate::store::alias::Alias;
 use crate::store::records::{Connection, ConnectionState, Flow, FlowId, FlowStatus};
 use crate::store::sled::{Change, Store, StoreError};
 
@@ -28,16 +29,31 @@ const MAX_FLOWS_OF_ONE: usize = 5;
 /// Open flows in all.
 const MAX_FLOWS: usize = 10_000;
 
+/// What a link is for.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted<'a> {
+    /// The connection to renew or extend; none for a new account.
+    pub(super) connection: Option<&'a Connection>,
+    /// What the new account will be called.
+    pub(super) alias: Option<Alias>,
+    /// Why a link is needed.
+    pub(super) reason: ConsentReason,
+}
+
 impl Owner {
     /// A link for what is missing: the live flow's, or a new one's. Durable when this returns.
     pub(super) async fn consent(
         &self,
         caller: &Caller,
         provider: &Provider,
-        connection: Option<&Connection>,
         requirement: &Requirement,
-        reason: ConsentReason,
+        wanted: Wanted<'_>,
     ) -> Result<Access, BrokerError> {
+        let Wanted {
+            connection,
+            alias,
+            reason,
+        } = wanted;
         let public_url = &self.0.settings.config.server.public_url;
         let problem = provider
             .unusable()
@@ -48,7 +64,7 @@ impl Owner {
         let account = connection
             .map(|connection| connection.account.clone())
             .or_else(|| requirement.account.clone());
-        let key = FlowKey::new(caller, provider.id(), account.as_deref());
+        let key = FlowKey::new(caller, provider.id(), account.as_deref(), alias.as_ref());
         let granted = connection
             .filter(|connection| connection.state == ConnectionState::Connected)
             .map(|connection| connection.grant.scopes.clone())
@@ -90,6 +106,7 @@ impl Owner {
             connection: connection.map(|connection| connection.id),
             expected_account_id: connection.map(|connection| connection.account_id.clone()),
             account_hint: account,
+            alias,
             new_scopes: scopes.difference(&granted).cloned().collect(),
             scopes,
             client_name: requirement.client_name.clone(),

@@ -1,6 +1,7 @@
 //! The broker of the process that has the store.
 
 mod access;
+mod accounts;
 mod browser;
 mod callback;
 mod connections;
@@ -19,6 +20,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::directory::Directory;
+use crate::broker::owner::accounts::AccountLocks;
 use crate::broker::owner::refresh::Flights;
 use crate::broker::owner::vault::Vault;
 pub(super) use crate::broker::owner::vault::has_left_flows;
@@ -39,6 +41,7 @@ struct Inner {
     vault: Vault,
     port: Arc<CallbackPort>,
     flights: Flights,
+    accounts: AccountLocks,
     /// One flow is minted or joined at a time, so that a thousand calls share one link.
     minting: Mutex<()>,
     /// Processes that are connected.
@@ -63,6 +66,7 @@ impl Owner {
             vault,
             port,
             flights: Flights::default(),
+            accounts: AccountLocks::default(),
             minting: Mutex::new(()),
             followers: AtomicUsize::new(0),
             used_at: std::sync::Mutex::new(Instant::now()),

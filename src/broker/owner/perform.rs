@@ -42,6 +42,25 @@ impl Owner {
             Operation::Disconnect { caller, connection } => {
                 Answer::Disconnect(self.disconnect(&caller, connection).await?)
             }
+            Operation::ConnectAs {
+                caller,
+                requirement,
+                candidates,
+                alias,
+            } => {
+                self.check_candidates(&requirement, &candidates)?;
+                Answer::Access(self.connect_as(&caller, &requirement, alias).await?)
+            }
+            Operation::Rename {
+                caller,
+                connection,
+                alias,
+            } => Answer::Rename(self.rename(&caller, connection, alias).await?),
+            Operation::SetDefault {
+                caller,
+                connection,
+                is_default,
+            } => Answer::SetDefault(self.set_default(&caller, connection, is_default).await?),
             Operation::Seal { context, plaintext } => {
                 Answer::Seal(self.seal(&context, &plaintext).await?)
             }

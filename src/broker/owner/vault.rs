@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::broker::{BrokerError, FLOW_LIFETIME, Settings};
 use crate::caller::Caller;
+use crate::store::alias::Alias;
 use crate::store::records::{Flow, FlowId, FlowStatus};
 use crate::store::sled::{Change, Store, StoreError};
 
@@ -27,12 +28,23 @@ pub(super) struct FlowKey {
 }
 
 impl FlowKey {
-    /// The key of a flow for `account`, as it was named or as its connection is.
-    pub(super) fn new(caller: &Caller, provider_id: &str, account: Option<&str>) -> Self {
+    /// The key of a flow for `account`, as it was named or as its connection is; without one, of a
+    /// flow for a new account that will be called `alias`.
+    pub(super) fn new(
+        caller: &Caller,
+        provider_id: &str,
+        account: Option<&str>,
+        alias: Option<&Alias>,
+    ) -> Self {
+        // No account's name has a line end in it.
+        let new = || alias.map(|alias| format!("\n{alias}"));
         Self {
             caller: caller.digest(),
             provider_id: provider_id.to_owned(),
-            account: account.map(str::to_lowercase),
+            account: account
+                .map(str::to_owned)
+                .or_else(new)
+                .map(|name| name.to_lowercase()),
         }
     }
 
@@ -42,6 +54,7 @@ impl FlowKey {
             &flow.caller,
             &flow.provider_id,
             flow.account_hint.as_deref(),
+            flow.alias.as_ref(),
         )
     }
 

@@ -119,7 +119,8 @@ impl Link {
         operation: Operation,
     ) -> Result<Result<Answer, BrokerError>, Lost> {
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);
-        let Some(frame) = frame::encode(&Request::Do(number, operation), REQUEST_LIMIT) else {
+        let Some(frame) = frame::encode(&Request::Do(number, Box::new(operation)), REQUEST_LIMIT)
+        else {
             return Ok(Err(OwnerError::TooLong.into()));
         };
         let (sender, mut answer) = oneshot::channel();

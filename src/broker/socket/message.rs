@@ -5,8 +5,11 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::broker::{Access, ConnectionView, Disconnected, ErrorKind, FlowOutcome, Requirement};
+use crate::broker::{
+    Access, ConnectionView, Disconnected, ErrorKind, FlowOutcome, Renamed, Requirement,
+};
 use crate::caller::Caller;
+use crate::store::alias::Alias;
 use crate::store::records::{ConnectionId, FlowId};
 
 /// Raised with every change that an older process would misread.
@@ -33,7 +36,7 @@ pub(super) struct Welcome {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Request {
     /// Do this and answer under the same number.
-    Do(u64, Operation),
+    Do(u64, Box<Operation>),
     /// Nobody waits any more for the answer under this number.
     Forget(u64),
     /// Say that you are there.
@@ -88,6 +91,23 @@ pub(in crate::broker) enum Operation {
         caller: Caller,
         connection: ConnectionId,
     },
+    ConnectAs {
+        caller: Caller,
+        requirement: Requirement,
+        /// As those of `Access`.
+        candidates: Vec<(String, [u8; 32])>,
+        alias: Alias,
+    },
+    Rename {
+        caller: Caller,
+        connection: ConnectionId,
+        alias: Option<Alias>,
+    },
+    SetDefault {
+        caller: Caller,
+        connection: ConnectionId,
+        is_default: bool,
+    },
     Seal {
         context: Vec<u8>,
         plaintext: Vec<u8>,
@@ -98,7 +118,8 @@ pub(in crate::broker) enum Operation {
     },
 }
 
-/// The answer to the [`Operation`] with the same name.
+/// The answer to the [`Operation`] with the same name; [`Operation::ConnectAs`] is answered as
+/// [`Operation::Access`] is.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::broker) enum Answer {
     Access(Access),
@@ -107,6 +128,8 @@ pub(in crate::broker) enum Answer {
     ElicitationDeclined,
     Connections(Vec<ConnectionView>),
     Disconnect(Option<Disconnected>),
+    Rename(Renamed),
+    SetDefault(Option<ConnectionView>),
     Seal(Vec<u8>),
     Unseal(Option<Vec<u8>>),
 }

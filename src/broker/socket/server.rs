@@ -167,9 +167,9 @@ async fn converse(
                     }
                     let owner = owner.clone();
                     // What waits for a person ends with who asked. All else comes to its end.
-                    let waits = matches!(operation, Operation::Wait { .. });
+                    let waits = matches!(*operation, Operation::Wait { .. });
                     let task = async move {
-                        let done = owner.perform(operation).await;
+                        let done = owner.perform(*operation).await;
                         answers.send(response(number, done)).ok();
                     };
                     operations.begin(number, waits, task);

@@ -78,6 +78,9 @@ pub(super) fn connection(version: u64, caller: &Caller, id: u8, token: &str) -> 
         provider_id: "google-work".to_owned(),
         account_id: format!("account-{id}"),
         account: "ada@example.com".to_owned(),
+        alias: None,
+        is_default: false,
+        asked: BTreeSet::new(),
         grant: Grant {
             access_token: SecretString::from(format!("{token}-access")),
             refresh_token: Some(SecretString::from(format!("{token}-refresh"))),
@@ -101,6 +104,7 @@ pub(super) fn flow(version: u64, id: u8, status: FlowStatus) -> Flow {
         connection: None,
         expected_account_id: None,
         account_hint: None,
+        alias: None,
         scopes: BTreeSet::new(),
         new_scopes: BTreeSet::new(),
         client_name: None,
