@@ -326,6 +326,17 @@ impl Broker {
         self.owner().await?.ending(link_token, cookie).await
     }
 
+    /// The person at the browser that holds `cookie` keeps or drops an account that signed in in
+    /// place of the expected one ([`Ending::OtherAccount`]). A second decision changes nothing.
+    pub async fn settle(
+        &self,
+        link_token: &SecretString,
+        cookie: &SecretString,
+        keep: bool,
+    ) -> Result<(), LinkError> {
+        self.owner().await?.settle(link_token, cookie, keep).await
+    }
+
     /// Takes up sign-ins that another process leaves pending, in the background and as long as this
     /// broker lives. Cheap while there are none: the store stays closed.
     pub fn stand_by(&self) {

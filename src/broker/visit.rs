@@ -59,6 +59,27 @@ pub enum Ending {
         /// Scopes that were asked for and not granted, in plain words.
         missing: Vec<String>,
     },
+    /// The person signed in with another account than the expected one, and is asked whether to
+    /// keep it.
+    OtherAccount {
+        /// What a person calls the provider.
+        provider: String,
+        /// What a person calls the account that signed in.
+        account: String,
+        /// What a person calls the one that was expected.
+        expected: String,
+    },
+    /// That is decided; the link works, for the expected account.
+    Settled {
+        /// What a person calls the provider.
+        provider: String,
+        /// What a person calls the account that had signed in.
+        account: String,
+        /// It is a connection of its own now.
+        kept: bool,
+        /// What a person calls the one that was expected.
+        expected: String,
+    },
     /// The person said no at the provider.
     Declined {
         /// What a person calls the provider.

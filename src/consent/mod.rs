@@ -4,7 +4,8 @@
 //! A link leads to `connect`: a page that says what is asked for, binds the browser with a
 //! cookie, and on POST sends it to the provider. The provider sends it back to `callback`, which
 //! hands everything to the broker and moves on to `connected`, whose address holds neither code
-//! nor state. `guard` stands before all of them, `pages` has every word that a person reads,
+//! nor state; if another account than the expected one signed in, that page asks whether to keep
+//! it. `guard` stands before all of them, `pages` has every word that a person reads,
 //! [`listener`] serves them on the loopback port while a flow is pending.
 
 pub mod listener;
@@ -13,6 +14,7 @@ mod browser;
 mod callback;
 mod connect;
 mod connected;
+mod form;
 mod guard;
 mod origin;
 mod pages;
@@ -44,7 +46,10 @@ pub fn router(broker: Broker) -> Router {
             // A GET route answers HEAD too, and a HEAD must not use up a `state`.
             get(callback::receive).head(pages::method_not_allowed),
         )
-        .route("/connected/{link}", get(connected::show))
+        .route(
+            "/connected/{link}",
+            get(connected::show).post(connected::settle),
+        )
         .with_state(Site {
             broker,
             origin: Arc::clone(&origin),

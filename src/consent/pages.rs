@@ -156,9 +156,42 @@ impl Notice {
     }
 }
 
+/// The page that asks whether to keep another account than the expected one.
+#[derive(Template)]
+#[template(path = "other_account.html")]
+struct OtherAccountTemplate<'a> {
+    style: &'static str,
+    title: &'static str,
+    provider: &'a str,
+    account: &'a str,
+    expected: &'a str,
+    csrf: &'a str,
+}
+
 /// The result page. `link` is the token of the connect page.
-pub(super) fn ending(ending: &Ending, link: &str) -> Response {
+pub(super) fn ending(ending: &Ending, link: &str, csrf: &str) -> Response {
     let notice = match ending {
+        Ending::OtherAccount {
+            provider,
+            account,
+            expected,
+        } => {
+            let template = OtherAccountTemplate {
+                style: STYLE,
+                title: "You signed in with another account",
+                provider,
+                account,
+                expected,
+                csrf,
+            };
+            return html(StatusCode::OK, &template);
+        }
+        Ending::Settled {
+            provider,
+            account,
+            kept,
+            expected,
+        } => settled(provider, account, *kept, expected, link),
         Ending::Connected {
             provider,
             account,
@@ -204,6 +237,25 @@ pub(super) fn ending(ending: &Ending, link: &str) -> Response {
         }
     };
     notice.answer(StatusCode::OK)
+}
+
+/// What became of another account than the expected one.
+fn settled(provider: &str, account: &str, kept: bool, expected: &str, link: &str) -> Notice {
+    let title = if kept {
+        format!("{account} is connected as a further account")
+    } else {
+        format!("{account} was not kept")
+    };
+    let happened = if kept {
+        format!("Your app can use it at {provider}, too.")
+    } else {
+        "Nothing of that sign-in is stored here.".to_owned()
+    };
+    let next = format!("{expected} is what your app still waits for. You can sign in with it now.");
+    let tone = if kept { Tone::Good } else { Tone::Neutral };
+    let mut notice = Notice::new(tone, title, &[&happened, &next]);
+    notice.action = Some((format!("/connect/{link}"), "Sign in again"));
+    notice
 }
 
 const NEW_LINK: &str =

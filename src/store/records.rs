@@ -151,6 +151,23 @@ pub enum FlowStatus {
         /// SHA-256 of the cookie of the browser that posted.
         browser_digest: [u8; 32],
     },
+    /// The person signed in as another account than the expected one, and has not said yet whether
+    /// to keep it. No call can use what came of it. The link works.
+    OtherAccount {
+        /// The account and what it granted.
+        other: Box<OtherAccount>,
+        /// SHA-256 of the cookie of the browser that was there, which may decide.
+        browser_digest: [u8; 32],
+    },
+    /// The person has decided about another account. The link works, for the expected one.
+    Settled {
+        /// What a person calls the other account.
+        account: String,
+        /// It was stored as a connection of its own.
+        kept: bool,
+        /// SHA-256 of the cookie of the browser that decided.
+        browser_digest: [u8; 32],
+    },
     /// The grant is stored.
     Completed {
         /// Where.
@@ -172,6 +189,17 @@ pub enum FlowStatus {
         /// SHA-256 of the cookie of the browser that was there.
         browser_digest: [u8; 32],
     },
+}
+
+/// An account that somebody signed in with in place of the expected one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OtherAccount {
+    /// Stable id of the account at the provider.
+    pub account_id: String,
+    /// What a person calls the account.
+    pub account: String,
+    /// What came of the sign-in.
+    pub grant: Grant,
 }
 
 impl Connection {
@@ -220,6 +248,8 @@ impl Flow {
             FlowStatus::Pending
             | FlowStatus::AtProvider { .. }
             | FlowStatus::Exchanging { .. }
+            | FlowStatus::OtherAccount { .. }
+            | FlowStatus::Settled { .. }
             | FlowStatus::Failed { again: true, .. } => true,
             FlowStatus::Completed { .. }
             | FlowStatus::Declined { .. }

@@ -27,6 +27,7 @@ mod host;
 mod hosts;
 mod house;
 mod messages;
+mod other_account;
 mod panics;
 mod peers;
 mod processes;

@@ -1,9 +1,11 @@
-// Chromium, and a person who allows everything: click.mjs LINK FOLDER. Opens our link, goes on to the
-// provider, allows, and comes back. Pictures of the three pages go into FOLDER, narrow and wide.
+// Chromium, and a person who allows everything: click.mjs LINK FOLDER [ACCOUNT BUTTON]. Opens our
+// link, goes on to the provider, allows, and comes back; with ACCOUNT as that account, which another
+// than the expected one is, so that a page asks about it, where the person presses BUTTON. Pictures
+// of the pages go into FOLDER, narrow and wide.
 // Prints one line of JSON: where the browser ended, what it showed, and what it complained about.
 import { chromium } from "playwright-core";
 
-const [link, folder] = process.argv.slice(2);
+const [link, folder, account, button] = process.argv.slice(2);
 
 const browser = await chromium.launch({
   executablePath: "/usr/bin/chromium",
@@ -39,10 +41,16 @@ await picture("connect");
 await page.getByRole("button", { name: "Continue to" }).click();
 const consent = page.getByRole("button", { name: "Allow" });
 await consent.waitFor();
-await picture("consent");
+if (account) await page.getByRole("radio", { name: account }).check();
+else await picture("consent");
 await consent.click();
 await page.waitForURL((url) => url.origin === new URL(link).origin);
-await picture("connected");
+await picture(account ? "other-account" : "connected");
+if (button) {
+  await page.getByRole("button", { name: button }).click();
+  await page.getByRole("link", { name: "Sign in again" }).waitFor();
+  await picture("settled");
+}
 
 const heading = await page.getByRole("heading", { level: 1 }).textContent();
 console.log(JSON.stringify({ url: page.url(), heading, origins: [...origins], complaints }));

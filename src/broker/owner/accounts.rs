@@ -12,9 +12,10 @@ use tokio::sync::{Mutex, MutexGuard, OwnedMutexGuard};
 use crate::broker::owner::Owner;
 use crate::broker::{BrokerError, ConnectionView, Renamed};
 use crate::caller::Caller;
+use crate::oauth::token::Identity;
 use crate::store::alias::Alias;
-use crate::store::records::{Connection, ConnectionId};
-use crate::store::sled::{Change, Store};
+use crate::store::records::{Connection, ConnectionId, ConnectionState, Flow, Grant};
+use crate::store::sled::{Change, Store, StoreError};
 
 /// Locks for callers. Two callers may share one: that costs a wait and nothing else.
 #[derive(Debug)]
@@ -130,9 +131,96 @@ impl Owner {
             || name(one).is_some_and(|one| name(other) == Some(one))
     }
 
+    /// Whether the account is one of the flow's caller's already; so it is taken to be when the
+    /// store does not say.
+    pub(super) async fn is_connected(&self, flow: &Flow, identity: &Identity) -> bool {
+        let Ok(store) = self.store().await else {
+            return true;
+        };
+        match store.connections(&flow.caller).await {
+            Ok(connections) => same_account(&connections, flow, identity).is_some(),
+            Err(_) => true,
+        }
+    }
+
+    /// The account's connection with a new grant, ready to be stored, and called `alias` if that is
+    /// free.
+    pub(super) async fn placed(
+        &self,
+        store: &Store,
+        flow: &Flow,
+        identity: Identity,
+        mut grant: Grant,
+        alias: Option<Alias>,
+    ) -> Result<Placed<'_>, StoreError> {
+        // Two links for one account may come to their end at the same moment.
+        let of_caller = self.0.accounts.lock(&flow.caller).await;
+        let connections = store.connections(&flow.caller).await?;
+        let id = same_account(&connections, flow, &identity)
+            .map_or_else(new_connection_id, |connection| connection.id);
+        // Under the grant's lock: a refresh of the old grant must not overwrite the new one.
+        let of_grant = self.grant(id).await;
+        let old = store.connection(&flow.caller, id).await?;
+        // Google gives a refresh token only on the first consent.
+        if grant.refresh_token.is_none() {
+            grant.refresh_token = old.as_ref().and_then(|old| old.grant.refresh_token.clone());
+        }
+        let mut asked = flow.scopes.clone();
+        asked.extend(old.iter().flat_map(|old| old.asked.iter().cloned()));
+        let mut connection = Connection {
+            version: old.as_ref().map_or(1, |old| old.version + 1),
+            id,
+            caller: flow.caller.clone(),
+            provider_id: flow.provider_id.clone(),
+            account_id: identity.id,
+            account: identity.label,
+            alias: old.as_ref().and_then(|old| old.alias.clone()),
+            is_default: old.as_ref().is_some_and(|old| old.is_default),
+            asked,
+            grant,
+            state: ConnectionState::Connected,
+            connected_at: old.map_or_else(|| self.now(), |old| old.connected_at),
+        };
+        if let Some(alias) = alias
+            && self
+                .named_alike(&connections, &connection, &alias)
+                .is_none()
+        {
+            connection.alias = Some(alias);
+        }
+        Ok(Placed {
+            connection,
+            _of_caller: of_caller,
+            _of_grant: of_grant,
+        })
+    }
+
     async fn grant(&self, id: ConnectionId) -> OwnedMutexGuard<()> {
         self.0.flights.lock(id).lock_owned().await
     }
+}
+
+/// A connection that nobody else changes until this is dropped.
+pub(super) struct Placed<'a> {
+    pub(super) connection: Connection,
+    _of_caller: MutexGuard<'a, ()>,
+    _of_grant: OwnedMutexGuard<()>,
+}
+
+fn same_account<'a>(
+    connections: &'a [Connection],
+    flow: &Flow,
+    identity: &Identity,
+) -> Option<&'a Connection> {
+    connections.iter().find(|connection| {
+        connection.provider_id == flow.provider_id && connection.account_id == identity.id
+    })
+}
+
+fn new_connection_id() -> ConnectionId {
+    let mut id = [0; 8];
+    getrandom::fill(&mut id).expect("the operating system's random numbers are available");
+    ConnectionId(id)
 }
 
 /// Stores rows that were just read, all or none.

@@ -67,6 +67,7 @@ impl Owner {
                     }),
                 })
                 .map_err(BrokerError::from)?;
+            let before = flow.clone();
             flow.status = FlowStatus::AtProvider {
                 state_digest: seal::digest(&state),
                 browser_digest: seal::digest(cookie),
@@ -76,6 +77,11 @@ impl Owner {
             match store.commit(vec![Change::PutFlow(flow)]).await {
                 Ok(()) => {
                     self.0.vault.changed();
+                    // Who starts over has decided against the account that came before.
+                    if let FlowStatus::OtherAccount { other, .. } = before.status.clone() {
+                        let owner = self.clone();
+                        tokio::spawn(async move { owner.let_go(&before, &other).await });
+                    }
                     return Ok(url);
                 }
                 Err(StoreError::Conflict) => {}
@@ -96,6 +102,30 @@ impl Owner {
             FlowStatus::Pending => return Ok(None),
             FlowStatus::AtProvider { browser_digest, .. }
             | FlowStatus::Exchanging { browser_digest } => (None, browser_digest),
+            FlowStatus::OtherAccount {
+                other,
+                browser_digest,
+            } => {
+                let ending = Ending::OtherAccount {
+                    provider: title,
+                    account: other.account.clone(),
+                    expected: flow.account_hint.clone().unwrap_or_default(),
+                };
+                (Some(ending), browser_digest)
+            }
+            FlowStatus::Settled {
+                account,
+                kept,
+                browser_digest,
+            } => {
+                let ending = Ending::Settled {
+                    provider: title,
+                    account: account.clone(),
+                    kept: *kept,
+                    expected: flow.account_hint.clone().unwrap_or_default(),
+                };
+                (Some(ending), browser_digest)
+            }
             FlowStatus::Declined { browser_digest } => {
                 (Some(Ending::Declined { provider: title }), browser_digest)
             }
@@ -136,7 +166,10 @@ impl Owner {
     }
 
     /// The flow behind a link.
-    async fn link(&self, link_token: &SecretString) -> Result<(Store, Flow, &Provider), LinkError> {
+    pub(super) async fn link(
+        &self,
+        link_token: &SecretString,
+    ) -> Result<(Store, Flow, &Provider), LinkError> {
         let store = self.store().await?;
         let flow = store
             .flow(FlowId(seal::digest(link_token)))

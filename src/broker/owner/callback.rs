@@ -4,14 +4,13 @@ use secrecy::SecretString;
 
 use crate::broker::owner::Owner;
 use crate::broker::owner::browser::is_same_browser;
+use crate::broker::owner::other_account;
 use crate::broker::owner::refresh::ends_at;
 use crate::broker::{BrokerError, Callback, CallbackError};
 use crate::oauth::provider::Provider;
 use crate::oauth::token::{Identity, OAuthError, TokenSet};
 use crate::seal;
-use crate::store::records::{
-    Connection, ConnectionId, ConnectionState, Flow, FlowStatus, Grant, is_account,
-};
+use crate::store::records::{Flow, FlowStatus, Grant, is_account};
 use crate::store::sled::{Change, Store, StoreError};
 
 /// Why an exchange did not end in a connection.
@@ -145,8 +144,14 @@ impl Owner {
         };
         match outcome {
             Ok((tokens, identity)) => {
-                self.connected(store, flow, browser_digest, tokens, identity)
-                    .await
+                let grant = self.grant_of(tokens, &flow);
+                if is_expected(&flow, &identity) {
+                    self.connected(store, flow, browser_digest, identity, grant)
+                        .await
+                } else {
+                    self.hold(store, flow, browser_digest, identity, grant)
+                        .await
+                }
             }
             Err(Failure { reason, again }) => {
                 tracing::warn!(provider.id = provider.id(), "a sign-in failed: {reason}");
@@ -160,7 +165,8 @@ impl Owner {
         }
     }
 
-    /// Asks who was connected, and refuses another account than the expected one.
+    /// Asks who signed in. Another account than the expected one that is connected already is
+    /// refused: there is nothing to decide about it.
     async fn identified(
         &self,
         provider: &Provider,
@@ -171,27 +177,20 @@ impl Owner {
         let identity = match provider.identity(http, &tokens.access_token).await {
             Ok(identity) => identity,
             Err(error) => {
-                self.give_back(provider, &tokens).await;
+                let refresh_token = tokens.refresh_token.as_ref();
+                self.give_back(provider, &tokens.access_token, refresh_token)
+                    .await;
                 return Err(failure(error));
             }
         };
-        let expected = match (&flow.expected_account_id, &flow.account_hint) {
-            (Some(id), _) => identity.id == *id,
-            (None, Some(hint)) => is_account(&identity.id, &identity.label, hint),
-            (None, None) => true,
-        };
-        if expected {
+        if is_expected(flow, &identity) || !self.is_connected(flow, &identity).await {
             return Ok((tokens, identity));
         }
-        // Some providers revoke all that the account ever granted to this client, and the account
-        // may be connected on purpose: then the token is only dropped.
-        if !self.is_connected(flow, &identity).await {
-            self.give_back(provider, &tokens).await;
-        }
+        // Not given back: some providers revoke all that the account ever granted to this client.
         Err(Failure {
             reason: format!(
-                "You signed in as {}, but {} was expected. Nothing was connected. Try again and \
-                 choose the expected account.",
+                "You signed in as {}, which is connected already, but {} was expected. Nothing \
+                 was changed. Try again and choose the expected account.",
                 identity.label,
                 flow.account_hint.as_deref().unwrap_or("another account"),
             ),
@@ -199,23 +198,30 @@ impl Owner {
         })
     }
 
-    async fn is_connected(&self, flow: &Flow, identity: &Identity) -> bool {
-        let Ok(store) = self.store().await else {
-            return true;
-        };
-        match store.connections(&flow.caller).await {
-            Ok(connections) => same_account(&connections, flow, identity).is_some(),
-            Err(_) => true,
-        }
-    }
-
-    async fn give_back(&self, provider: &Provider, tokens: &TokenSet) {
-        let refresh_token = tokens.refresh_token.as_ref();
+    pub(super) async fn give_back(
+        &self,
+        provider: &Provider,
+        access_token: &SecretString,
+        refresh_token: Option<&SecretString>,
+    ) {
         let revoked = provider
-            .revoke(&self.0.settings.http, &tokens.access_token, refresh_token)
+            .revoke(&self.0.settings.http, access_token, refresh_token)
             .await;
         if let Err(error) = revoked {
             tracing::warn!(provider.id = provider.id(), error = %error, "an unused token was not revoked");
+        }
+    }
+
+    fn grant_of(&self, tokens: TokenSet, flow: &Flow) -> Grant {
+        let now = self.now();
+        Grant {
+            access_token: tokens.access_token,
+            refresh_token: tokens.refresh_token,
+            obtained_at: now,
+            expires_at: ends_at(now, tokens.expires_in),
+            // Absent means as requested (RFC 6749 §5.1).
+            scopes: tokens.scopes.unwrap_or_else(|| flow.scopes.clone()),
+            refreshing_since: None,
         }
     }
 
@@ -225,63 +231,22 @@ impl Owner {
         store: &Store,
         mut flow: Flow,
         browser_digest: [u8; 32],
-        tokens: TokenSet,
         identity: Identity,
+        grant: Grant,
     ) -> Result<(), BrokerError> {
-        // Two links for one account may come to their end at the same moment.
-        let _caller = self.0.accounts.lock(&flow.caller).await;
-        let connections = store.connections(&flow.caller).await?;
-        let id = same_account(&connections, &flow, &identity)
-            .map_or_else(new_connection_id, |connection| connection.id);
-        // Under the grant's lock: a refresh of the old grant must not overwrite the new one.
-        let lock = self.0.flights.lock(id);
-        let _guard = lock.lock().await;
-        let old = store.connection(&flow.caller, id).await?;
-        let now = self.now();
-        let mut asked = flow.scopes.clone();
-        asked.extend(old.iter().flat_map(|old| old.asked.iter().cloned()));
-        let grant = Grant {
-            access_token: tokens.access_token,
-            // Google gives a refresh token only on the first consent.
-            refresh_token: tokens
-                .refresh_token
-                .or_else(|| old.as_ref().and_then(|old| old.grant.refresh_token.clone())),
-            obtained_at: now,
-            expires_at: ends_at(now, tokens.expires_in),
-            // Absent means as requested (RFC 6749 §5.1).
-            scopes: tokens.scopes.unwrap_or_else(|| flow.scopes.clone()),
-            refreshing_since: None,
-        };
-        let mut connection = Connection {
-            version: old.as_ref().map_or(1, |old| old.version + 1),
-            id,
-            caller: flow.caller.clone(),
-            provider_id: flow.provider_id.clone(),
-            account_id: identity.id,
-            account: identity.label,
-            alias: old.as_ref().and_then(|old| old.alias.clone()),
-            is_default: old.as_ref().is_some_and(|old| old.is_default),
-            asked,
-            grant,
-            state: ConnectionState::Connected,
-            connected_at: old.map_or(now, |old| old.connected_at),
-        };
-        if let Some(alias) = &flow.alias
-            && self.named_alike(&connections, &connection, alias).is_none()
-        {
-            connection.alias = Some(alias.clone());
-        }
+        let alias = flow.alias.clone();
+        let placed = self.placed(store, &flow, identity, grant, alias).await?;
         flow.status = FlowStatus::Completed {
-            connection: id,
+            connection: placed.connection.id,
             browser_digest,
         };
-        self.end_exchange(store, flow, vec![Change::PutConnection(connection)])
-            .await
+        let put = Change::PutConnection(placed.connection.clone());
+        self.end_exchange(store, flow, vec![put]).await
     }
 
     /// [`Owner::end`] for a flow whose exchange is ours. Only the client's `decline` of the
     /// elicitation may have been noted meanwhile, and it must not cost the grant.
-    async fn end_exchange(
+    pub(super) async fn end_exchange(
         &self,
         store: &Store,
         mut flow: Flow,
@@ -306,7 +271,7 @@ impl Owner {
     }
 
     /// Writes a flow that changed its status, together with `changes`, and tells who waits.
-    async fn end(
+    pub(super) async fn end(
         &self,
         store: &Store,
         mut flow: Flow,
@@ -317,10 +282,11 @@ impl Owner {
         flow.ended_at = (!flow.is_open()).then_some(now);
         changes.push(Change::PutFlow(flow.clone()));
         store.commit(changes).await?;
-        match &flow.status {
-            FlowStatus::Declined { .. } => self.0.vault.declined(&flow, now),
-            FlowStatus::Failed { reason, .. } => self.0.vault.failed(&flow, now, Some(reason)),
-            _ => self.0.vault.failed(&flow, now, None),
+        if matches!(flow.status, FlowStatus::Declined { .. }) {
+            self.0.vault.declined(&flow, now);
+        } else {
+            let reason = other_account::failure(&flow);
+            self.0.vault.failed(&flow, now, reason.as_deref());
         }
         if flow.is_open() {
             self.0.vault.changed();
@@ -331,20 +297,13 @@ impl Owner {
     }
 }
 
-fn same_account<'a>(
-    connections: &'a [Connection],
-    flow: &Flow,
-    identity: &Identity,
-) -> Option<&'a Connection> {
-    connections.iter().find(|connection| {
-        connection.provider_id == flow.provider_id && connection.account_id == identity.id
-    })
-}
-
-fn new_connection_id() -> ConnectionId {
-    let mut id = [0; 8];
-    getrandom::fill(&mut id).expect("the operating system's random numbers are available");
-    ConnectionId(id)
+/// Whether it is the account that the flow is for.
+fn is_expected(flow: &Flow, identity: &Identity) -> bool {
+    match (&flow.expected_account_id, &flow.account_hint) {
+        (Some(id), _) => identity.id == *id,
+        (None, Some(hint)) => is_account(&identity.id, &identity.label, hint),
+        (None, None) => true,
+    }
 }
 
 fn failure(error: OAuthError) -> Failure {

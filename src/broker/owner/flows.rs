@@ -236,10 +236,14 @@ impl Owner {
             tracing::warn!(%error, "pending sign-ins were not resumed");
         }
         loop {
-            tokio::time::sleep(EVERY).await;
-            if let Err(error) = self.0.vault.sweep(self.now()).await {
+            let cleared = match self.0.vault.sweep(self.now()).await {
+                Ok(swept) => self.let_go_undecided(swept.undecided).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = cleared {
                 tracing::warn!(%error, "flows that are over were not cleared away");
             }
+            tokio::time::sleep(EVERY).await;
         }
     }
 
@@ -276,7 +280,10 @@ pub(super) fn under(public_url: &url::Url, path: &[&str]) -> url::Url {
 fn is_posted(flow: &Flow) -> bool {
     matches!(
         flow.status,
-        FlowStatus::AtProvider { .. } | FlowStatus::Exchanging { .. }
+        FlowStatus::AtProvider { .. }
+            | FlowStatus::Exchanging { .. }
+            | FlowStatus::OtherAccount { .. }
+            | FlowStatus::Settled { .. }
     )
 }
 

@@ -6,6 +6,7 @@ mod browser;
 mod callback;
 mod connections;
 mod flows;
+mod other_account;
 mod perform;
 mod refresh;
 mod vault;

@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use crate::broker::owner::other_account::failure;
 use crate::broker::{BrokerError, FLOW_LIFETIME, Settings};
 use crate::caller::Caller;
 use crate::store::alias::Alias;
@@ -63,6 +64,15 @@ impl FlowKey {
     }
 }
 
+/// The flows that are left after a [`Vault::sweep`].
+#[derive(Debug)]
+pub(super) struct Swept {
+    /// Their time is not over.
+    pub(super) live: Vec<Flow>,
+    /// Their time is over, and they hold another account's grant.
+    pub(super) undecided: Vec<Flow>,
+}
+
 /// The open store with the table of flows that may still be used.
 #[derive(Debug)]
 pub(super) struct Vault {
@@ -103,7 +113,7 @@ impl Vault {
     /// (their code is spent, their link is not), and remembers how the others ended.
     async fn take_over(&self, now: Timestamp) -> Result<(), StoreError> {
         let mut live = 0;
-        for mut flow in self.sweep(now).await? {
+        for mut flow in self.sweep(now).await?.live {
             if matches!(flow.status, FlowStatus::Exchanging { .. }) {
                 flow.status = FlowStatus::Pending;
                 flow.version += 1;
@@ -115,11 +125,12 @@ impl Vault {
                 FlowStatus::Declined { .. } => {
                     self.declined(&flow, flow.ended_at.unwrap_or(flow.created_at));
                 }
-                FlowStatus::Failed { reason, .. } => {
-                    let at = flow.ended_at.unwrap_or(flow.created_at);
-                    self.failed(&flow, at, Some(reason));
+                _ => {
+                    if let Some(reason) = failure(&flow) {
+                        let at = flow.ended_at.unwrap_or(flow.created_at);
+                        self.failed(&flow, at, Some(&reason));
+                    }
                 }
-                _ => {}
             }
             if flow.is_open() {
                 self.opened(&flow)?;
@@ -132,19 +143,22 @@ impl Vault {
         Ok(())
     }
 
-    /// Deletes the flows whose time is over, and returns the others.
-    pub(super) async fn sweep(&self, now: Timestamp) -> Result<Vec<Flow>, StoreError> {
-        let (over, kept): (Vec<_>, Vec<_>) = self
+    /// Deletes the flows whose time is over, but for those that hold something to be revoked first.
+    pub(super) async fn sweep(&self, now: Timestamp) -> Result<Swept, StoreError> {
+        let (over, live): (Vec<_>, Vec<_>) = self
             .store
             .flows()
             .await?
             .into_iter()
             .partition(|flow| flow.expires_at <= now);
+        let (undecided, over): (Vec<_>, Vec<_>) = over
+            .into_iter()
+            .partition(|flow| matches!(flow.status, FlowStatus::OtherAccount { .. }));
         if !over.is_empty() {
             let deleted = over.iter().map(|flow| Change::DeleteFlow(flow.id));
             self.store.commit(deleted.collect()).await?;
         }
-        Ok(kept)
+        Ok(Swept { live, undecided })
     }
 
     /// The flow that is open under `key`, as far as this process knows.

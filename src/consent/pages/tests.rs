@@ -38,6 +38,23 @@ fn failed(again: bool) -> Ending {
     }
 }
 
+fn other(account: &str) -> Ending {
+    Ending::OtherAccount {
+        provider: "Google".to_owned(),
+        account: account.to_owned(),
+        expected: "ada@example.com".to_owned(),
+    }
+}
+
+fn settled(kept: bool) -> Ending {
+    Ending::Settled {
+        provider: "Google".to_owned(),
+        account: "bob@example.com".to_owned(),
+        kept,
+        expected: "ada@example.com".to_owned(),
+    }
+}
+
 /// Every page there is, under a name.
 fn all() -> Vec<(&'static str, Response)> {
     let declined = Ending::Declined {
@@ -56,14 +73,20 @@ fn all() -> Vec<(&'static str, Response)> {
         ("connect-more", connect(&more, "csrf")),
         ("connect-again", connect(&again, "csrf")),
         ("connect-bare", connect(&bare, "csrf")),
-        ("connected", ending(&connected(&[]), "link")),
+        ("connected", ending(&connected(&[]), "link", "csrf")),
         (
             "connected-partly",
-            ending(&connected(&["Send mail as you"]), "link"),
+            ending(&connected(&["Send mail as you"]), "link", "csrf"),
         ),
-        ("declined", ending(&declined, "link")),
-        ("failed", ending(&failed(false), "link")),
-        ("failed-again", ending(&failed(true), "link")),
+        ("declined", ending(&declined, "link", "csrf")),
+        (
+            "other-account",
+            ending(&other("bob@example.com"), "link", "csrf"),
+        ),
+        ("kept", ending(&settled(true), "link", "csrf")),
+        ("not-kept", ending(&settled(false), "link", "csrf")),
+        ("failed", ending(&failed(false), "link", "csrf")),
+        ("failed-again", ending(&failed(true), "link", "csrf")),
         ("unfinished", unfinished("link")),
         ("unknown", unknown_link()),
         ("gone", link_refused(&LinkError::Gone)),
@@ -163,6 +186,17 @@ async fn what_others_chose_is_escaped_everywhere() {
             account: PAYLOAD.to_owned(),
             missing: vec![PAYLOAD.to_owned()],
         },
+        Ending::OtherAccount {
+            provider: PAYLOAD.to_owned(),
+            account: PAYLOAD.to_owned(),
+            expected: PAYLOAD.to_owned(),
+        },
+        Ending::Settled {
+            provider: PAYLOAD.to_owned(),
+            account: PAYLOAD.to_owned(),
+            kept: true,
+            expected: PAYLOAD.to_owned(),
+        },
         Ending::Declined {
             provider: PAYLOAD.to_owned(),
         },
@@ -173,7 +207,7 @@ async fn what_others_chose_is_escaped_everywhere() {
         },
     ];
     let mut pages = vec![connect(&page, "csrf")];
-    pages.extend(endings.iter().map(|one| ending(one, "link")));
+    pages.extend(endings.iter().map(|one| ending(one, "link", "csrf")));
     for response in pages {
         let html = text(response).await;
         assert!(!html.contains("<img"), "{html}");
@@ -211,7 +245,7 @@ async fn new_permissions_are_marked_in_words_next_to_old_ones() {
 
 #[tokio::test]
 async fn the_result_page_names_the_account_and_what_was_not_granted() {
-    let html = text(ending(&connected(&["Send mail as you"]), "link")).await;
+    let html = text(ending(&connected(&["Send mail as you"]), "link", "csrf")).await;
     for needed in [
         "Connected as alice@example.com.",
         "You did not grant",
@@ -220,20 +254,44 @@ async fn the_result_page_names_the_account_and_what_was_not_granted() {
         assert!(html.contains(needed), "{needed}");
     }
     assert!(
-        !text(ending(&connected(&[]), "link"))
+        !text(ending(&connected(&[]), "link", "csrf"))
             .await
             .contains("You did not grant")
     );
 }
 
 #[tokio::test]
+async fn the_page_about_another_account_names_both_and_offers_both_ways() {
+    let html = text(ending(&other("bob@example.com"), "TOKEN", "CSRF-TOKEN")).await;
+    for needed in [
+        "as <strong><bdi>bob@example.com</bdi></strong>, but <strong><bdi>ada@example.com</bdi>",
+        "value=\"CSRF-TOKEN\"",
+        "value=\"keep\">Keep <bdi>bob@example.com</bdi> as a further account</button>",
+        "value=\"drop\" class=\"second\">Do not keep it</button>",
+    ] {
+        assert!(html.contains(needed), "{needed}: {html}");
+    }
+    for kept in [true, false] {
+        let html = text(ending(&settled(kept), "TOKEN", "csrf")).await;
+        assert!(html.contains("ada@example.com is what your app still waits for"));
+        assert!(html.contains("href=\"/connect/TOKEN\""), "the link goes on");
+        let said = "bob@example.com is connected as a further account";
+        assert_eq!(html.contains(said), kept, "{html}");
+    }
+}
+
+#[tokio::test]
 async fn a_failure_that_can_be_tried_again_leads_back_to_the_connect_page() {
     assert!(
-        text(ending(&failed(true), "TOKEN"))
+        text(ending(&failed(true), "TOKEN", "csrf"))
             .await
             .contains("href=\"/connect/TOKEN\"")
     );
-    assert!(!text(ending(&failed(false), "TOKEN")).await.contains("href"));
+    assert!(
+        !text(ending(&failed(false), "TOKEN", "csrf"))
+            .await
+            .contains("href")
+    );
 }
 
 #[tokio::test]
