@@ -1,5 +1,6 @@
 //! `valetkey connect`: connects an account without waiting for a tool to need it.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -52,7 +53,7 @@ struct Connected<'a> {
     /// Nothing was asked: it was connected before.
     already: bool,
     /// Asked for and not granted.
-    missing_scopes: Vec<&'a str>,
+    missing_scopes: BTreeSet<String>,
 }
 
 /// Runs the command.
@@ -85,7 +86,7 @@ pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
             );
             result(
                 args.json,
-                &connected(&args, &made, true, &requirement),
+                &connected(&app, &args, &made, true, &requirement),
                 &text,
             )?;
             return Ok(Exit::Done.into());
@@ -99,7 +100,7 @@ pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
     let after = of_provider(&app, &args.provider, after);
     let made = made(&before, &after, &consent, args.alias.as_ref());
     let made = called(&app, &caller, made, args.alias.as_ref()).await?;
-    let connected = connected(&args, &made, false, &requirement);
+    let connected = connected(&app, &args, &made, false, &requirement);
     let mut text = format!(
         "{} to {} as {}.",
         styled(GOOD, "Connected"),
@@ -180,17 +181,18 @@ fn taken(alias: &Alias, by: &ConnectionView) -> Usage {
 }
 
 fn connected<'a>(
+    app: &App,
     args: &'a Args,
     made: &'a ConnectionView,
     already: bool,
-    requirement: &'a Requirement,
+    requirement: &Requirement,
 ) -> Connected<'a> {
     Connected {
         provider: &args.provider,
         account: &made.account,
         alias: made.alias.as_ref().map(Alias::as_str),
         already,
-        missing_scopes: missing(requirement, made),
+        missing_scopes: missing(app, requirement, made),
     }
 }
 
@@ -252,12 +254,11 @@ fn least_scopes(tools: &[&Tool]) -> Vec<Vec<String>> {
     groups
 }
 
-/// The first scope of each group that the connection does not cover.
-fn missing<'a>(requirement: &'a Requirement, made: &ConnectionView) -> Vec<&'a str> {
-    requirement
-        .scopes
-        .iter()
-        .filter(|group| !group.iter().any(|scope| made.scopes.contains(scope)))
-        .filter_map(|group| group.first().map(String::as_str))
-        .collect()
+/// What the connection lacks of what was required.
+fn missing(app: &App, requirement: &Requirement, made: &ConnectionView) -> BTreeSet<String> {
+    let mut entries = app.broker.providers().iter();
+    let entry = entries.find(|entry| entry.id() == made.provider_id);
+    entry.map_or_else(BTreeSet::new, |entry| {
+        entry.missing(&requirement.scopes, &made.scopes)
+    })
 }

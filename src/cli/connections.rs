@@ -10,10 +10,11 @@ use serde::Serialize;
 use crate::broker::ConnectionView;
 use crate::caller::Caller;
 use crate::cli::app::App;
+use crate::cli::ledger::Ledger;
 use crate::cli::output::{BAD, BOLD, DIM, Exit, GOOD, result, styled, visible};
 use crate::store::records::ConnectionState;
 
-/// List the accounts that are connected, and whether they work.
+/// List the accounts that are connected, whether they work, and what each permission is good for.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Print the list as JSON.
@@ -29,6 +30,8 @@ pub(super) struct Row {
     provider_id: String,
     account: String,
     alias: Option<String>,
+    /// Both, as results name it.
+    shown: String,
     /// Reads use it when they name none.
     default: bool,
     state: &'static str,
@@ -51,6 +54,7 @@ impl Row {
             provider_id: view.provider_id.clone(),
             account: visible(&view.account),
             alias: view.alias.as_ref().map(ToString::to_string),
+            shown: visible(&view.shown()),
             default: view.is_default,
             state,
             reason,
@@ -62,16 +66,31 @@ impl Row {
     }
 }
 
+/// A connection with what its scopes are good for.
+#[derive(Debug, Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    row: Row,
+    #[serde(flatten)]
+    ledger: Ledger,
+}
+
 /// Runs the command.
 pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
     let views = app.broker.connections(&Caller::local()).await?;
-    let rows: Vec<Row> = views.iter().map(Row::new).collect();
+    let rows: Vec<Listed> = views
+        .iter()
+        .map(|view| Listed {
+            row: Row::new(view),
+            ledger: Ledger::new(&app, view),
+        })
+        .collect();
     let text = if rows.is_empty() {
         "Nothing is connected. `valetkey connect <provider>` connects an account.".to_owned()
     } else {
         let texts: Vec<String> = rows
             .iter()
-            .map(|row| text(row, &TimeZone::system()))
+            .map(|listed| text(listed, &TimeZone::system()))
             .collect();
         texts.join("\n")
     };
@@ -79,15 +98,20 @@ pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
     Ok(Exit::Done.into())
 }
 
-fn text(row: &Row, zone: &TimeZone) -> String {
+fn text(Listed { row, ledger }: &Listed, zone: &TimeZone) -> String {
     let state = match &row.reason {
         None => styled(GOOD, "works"),
         Some(_) => styled(BAD, "has to be connected again"),
     };
     let mut text = format!(
-        "{} {}  {state}\n",
+        "{} {}  {state}{}\n",
         styled(BOLD, &row.provider),
-        styled(BOLD, &row.account)
+        styled(BOLD, &row.shown),
+        if row.default {
+            ", used by reads that name none"
+        } else {
+            ""
+        }
     );
     if let Some(reason) = &row.reason {
         writeln!(
@@ -105,9 +129,7 @@ fn text(row: &Row, zone: &TimeZone) -> String {
         "id {}, entry {}, connected {since}",
         row.id, row.provider_id
     );
-    let scopes = format!("may use {}", visible(&row.scopes.join(" ")));
-    for line in [facts, scopes] {
-        writeln!(text, "  {}", styled(DIM, &line)).expect("a string takes everything");
-    }
+    writeln!(text, "  {}", styled(DIM, &facts)).expect("a string takes everything");
+    text.push_str(&ledger.text(row.reason.is_none()));
     text
 }

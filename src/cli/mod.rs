@@ -13,6 +13,7 @@ pub mod connections;
 pub mod default;
 pub mod demo;
 pub mod disconnect;
+mod ledger;
 pub mod link;
 mod named;
 pub mod output;

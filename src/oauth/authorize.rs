@@ -28,7 +28,7 @@ impl Provider {
             parameters.set("code_challenge_method", "S256".to_owned());
         }
         let special = match self.kind() {
-            Kind::Google => google::authorize_parameters(request),
+            Kind::Google => google::authorize_parameters(self, request),
             Kind::GitHub => github::authorize_parameters(request),
             Kind::Slack => Vec::new(),
             Kind::Custom => custom::authorize_parameters(request),

@@ -24,6 +24,7 @@ pub(super) const FACTS: Facts = Facts {
     auth_method: AuthMethod::ClientSecretBasic,
     why_grants_die: "It was revoked at the provider, or it expired. Connect again.",
     scopes: &[],
+    restrictions: &[],
 };
 
 /// `login_hint` belongs to OIDC (Core §3.1.2.1), so it goes to nobody else.

@@ -68,6 +68,7 @@ pub(super) const FACTS: Facts = Facts {
         ("delete:packages", "delete packages"),
         ("offline_access", "stay connected without asking you again"),
     ],
+    restrictions: &[],
 };
 
 /// The parameter of an authorize URL that only GitHub has.

@@ -7,7 +7,8 @@
 use std::borrow::Cow;
 
 use crate::config::provider::AuthMethod;
-use crate::oauth::provider::{AuthorizeRequest, Endpoint, Facts};
+use crate::oauth::provider::{AuthorizeRequest, Endpoint, Facts, Provider};
+use crate::oauth::scopes::Restriction;
 
 pub(super) const FACTS: Facts = Facts {
     title: "Google",
@@ -72,15 +73,32 @@ pub(super) const FACTS: Facts = Facts {
             "change who else can use your mailbox",
         ),
     ],
+    // <https://developers.google.com/workspace/gmail/api/reference/rest/v1/users.messages/list> and
+    // .../v1/Format: neither `q` nor bodies with this scope. Google holds a token to that also when
+    // wider scopes are in it (its issue 115621456).
+    restrictions: &[Restriction {
+        scope: "https://www.googleapis.com/auth/gmail.metadata",
+        spoils: &[
+            "https://www.googleapis.com/auth/gmail.readonly",
+            "https://www.googleapis.com/auth/gmail.modify",
+            "https://mail.google.com/",
+        ],
+        refused: "to search email and to show its text",
+    }],
 };
 
 /// The parameters of an authorize URL that only Google has.
-pub(super) fn authorize_parameters(request: &AuthorizeRequest<'_>) -> Vec<(&'static str, String)> {
+pub(super) fn authorize_parameters(
+    provider: &Provider,
+    request: &AuthorizeRequest<'_>,
+) -> Vec<(&'static str, String)> {
+    // The refresh token that we hold stands for the old scopes: a new one is needed, too.
+    let leaves_behind = provider.leaves_behind(request.scopes, request.existing_scopes);
     let mut parameters = vec![
         ("access_type", "offline".to_owned()),
-        ("include_granted_scopes", "true".to_owned()),
+        ("include_granted_scopes", (!leaves_behind).to_string()),
     ];
-    if !request.holds_refresh_token {
+    if !request.holds_refresh_token || leaves_behind {
         parameters.push(("prompt", "consent".to_owned()));
     }
     if let Some(hint) = request.login_hint {

@@ -4,6 +4,7 @@
 //! differently is in the file of its name.
 
 pub mod provider;
+pub mod scopes;
 pub mod token;
 
 mod authorize;

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::config::provider::{AuthMethod, ProviderEntry, Request};
+use crate::oauth::scopes::Restriction;
 use crate::oauth::token::OAuthError;
 use crate::oauth::{custom, github, google, slack};
 
@@ -64,6 +65,8 @@ pub(super) struct Facts {
     pub(super) why_grants_die: &'static str,
     /// Scopes and what they allow, in words that follow "it may".
     pub(super) scopes: &'static [(&'static str, &'static str)],
+    /// Scopes that take away what others give.
+    pub(super) restrictions: &'static [Restriction],
 }
 
 /// Where a call beside the protocol's core is, when the entry does not say.

@@ -93,6 +93,7 @@ pub(super) const FACTS: Facts = Facts {
         ("stars:read", "see your saved items"),
         ("stars:write", "change your saved items"),
     ],
+    restrictions: &[],
 };
 
 /// Slack registers https redirect URLs only, and `localhost` for apps with PKCE.

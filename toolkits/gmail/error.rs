@@ -67,6 +67,16 @@ fn refusal(response: &Response, call: &Call) -> ToolError {
     if problem.is(&["insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"]) {
         return ToolError::missing_scopes(vec![call.scope.to_owned()]);
     }
+    // "Metadata scope does not support 'q' parameter", "Metadata scope doesn't allow format FULL".
+    if response.status == StatusCode::FORBIDDEN && problem.message.starts_with("Metadata scope") {
+        return ToolError::new(
+            ErrorCode::Forbidden,
+            "This connection has the permission gmail.metadata, and with it Gmail refuses to \
+             search email and to show its text, whatever else was granted.",
+            "Ask the user to disconnect the account (`valetkey disconnect`) and to connect it \
+             again without that permission.",
+        );
+    }
     if problem.is(&["accessNotConfigured", "SERVICE_DISABLED"]) {
         return ToolError::new(
             ErrorCode::Rejected,

@@ -105,7 +105,8 @@ impl Owner {
                 .consent_again(provider, &connection, requirement, reason)
                 .await;
         }
-        if !missing(&requirement.scopes, &connection.grant.scopes).is_empty() {
+        let missing = provider.missing(&requirement.scopes, &connection.grant.scopes);
+        if !missing.is_empty() {
             let reason = ConsentReason::MissingScopes;
             return self
                 .consent_again(provider, &connection, requirement, reason)
@@ -157,18 +158,9 @@ impl Owner {
     }
 }
 
-/// The scopes to ask for so that every group of `required` is covered: of each group that no
-/// granted scope covers, the first.
-pub(super) fn missing(required: &[Vec<String>], granted: &BTreeSet<String>) -> BTreeSet<String> {
-    required
-        .iter()
-        .filter(|group| !group.iter().any(|scope| granted.contains(scope)))
-        .filter_map(|group| group.first().cloned())
-        .collect()
-}
-
 /// What a flow has to ask for. Most tokens carry only what their own request asked for, so the
-/// granted scopes are asked for again; Google adds them itself (`include_granted_scopes=true`).
+/// granted scopes are asked for again; Google adds them itself (`include_granted_scopes=true`),
+/// unless one of them is better left behind.
 pub(super) fn to_ask(
     provider: &Provider,
     connection: Option<&Connection>,
@@ -176,14 +168,16 @@ pub(super) fn to_ask(
 ) -> BTreeSet<String> {
     let mut scopes = provider.base_scopes();
     scopes.extend(missing.iter().cloned());
-    if let Some(connection) = connection
-        && (provider.kind() != Kind::Google
-            || connection.state != ConnectionState::Connected
-            || missing.is_empty())
-    {
-        scopes.extend(connection.grant.scopes.iter().cloned());
-    }
-    scopes
+    let Some(connection) = connection else {
+        return provider.without_restrictions(scopes);
+    };
+    let all: BTreeSet<String> = scopes.union(&connection.grant.scopes).cloned().collect();
+    let best = provider.without_restrictions(all.clone());
+    let adds = provider.kind() == Kind::Google
+        && connection.state == ConnectionState::Connected
+        && !missing.is_empty()
+        && best == all;
+    if adds { scopes } else { best }
 }
 
 /// Of several accounts the default alone, if exactly one is. (Two are when entries that had a

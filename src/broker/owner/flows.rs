@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::broker::owner::Owner;
-use crate::broker::owner::access::{missing, to_ask};
+use crate::broker::owner::access::to_ask;
 use crate::broker::owner::vault::FlowKey;
 use crate::broker::{
     Access, BrokerError, Consent, ConsentReason, Denied, FLOW_LIFETIME, FlowOutcome, Requirement,
@@ -69,13 +69,16 @@ impl Owner {
             .filter(|connection| connection.state == ConnectionState::Connected)
             .map(|connection| connection.grant.scopes.clone())
             .unwrap_or_default();
-        let needed = missing(&requirement.scopes, &granted);
+        let needed = provider.missing(&requirement.scopes, &granted);
 
         let store = self.store().await?;
         let _minting = self.0.minting.lock().await;
         let now = self.now();
         self.0.vault.none_open(now);
-        if let Some(flow) = self.joined(&store, &key, &needed).await? {
+        if let Some(flow) = self
+            .joined(&store, &key, (provider, connection), &needed)
+            .await?
+        {
             self.0.port.open().await?;
             let failure = self.0.vault.failure(&key, now);
             return Ok(Access::Consent(describe(
@@ -132,6 +135,7 @@ impl Owner {
         &self,
         store: &Store,
         key: &FlowKey,
+        (provider, connection): (&Provider, Option<&Connection>),
         needed: &BTreeSet<String>,
     ) -> Result<Option<Flow>, BrokerError> {
         let Some(id) = self.0.vault.flow(key) else {
@@ -148,7 +152,8 @@ impl Owner {
             if posted || needed.is_subset(&flow.scopes) {
                 return Ok(Some(flow));
             }
-            flow.scopes.extend(needed.iter().cloned());
+            let wanted = flow.scopes.union(needed).cloned().collect();
+            flow.scopes = to_ask(provider, connection, &wanted);
             flow.new_scopes.extend(needed.iter().cloned());
             flow.version += 1;
             match store.commit(vec![Change::PutFlow(flow.clone())]).await {

@@ -8,6 +8,7 @@ mod fuzz;
 mod identity;
 mod introspect;
 mod revoke;
+mod scopes;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};

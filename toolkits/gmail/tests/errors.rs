@@ -9,6 +9,13 @@ use crate::error::ErrorCode;
 const CASES: &[(u16, &str, &str, ErrorCode, &str)] = &[
     (
         403,
+        "forbidden",
+        "Metadata scope does not support 'q' parameter",
+        ErrorCode::Forbidden,
+        "valetkey disconnect",
+    ),
+    (
+        403,
         "insufficientPermissions",
         "Request had insufficient authentication scopes.",
         ErrorCode::MissingScopes,
