@@ -30,7 +30,8 @@ pub(super) struct Row {
     provider_id: String,
     account: String,
     alias: Option<String>,
-    /// Both, as results name it.
+    /// Both, for people.
+    #[serde(skip)]
     shown: String,
     /// Reads use it when they name none.
     default: bool,

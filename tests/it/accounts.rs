@@ -1,5 +1,6 @@
 //! Several accounts of one person: their names, and one connection for each.
 
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use valetkey::broker::{Access, ConnectionView, Renamed};
 use valetkey::caller::Caller;
@@ -8,6 +9,7 @@ use valetkey::demo::sandbox::Site;
 use valetkey::demo::sandbox::faults::{Endpoint, Fault, Times};
 use valetkey::store::alias::Alias;
 
+use crate::host::{Host, assert_clean, call, link_of, search, text_of};
 use crate::world::{READ, SEND, World, google};
 
 fn alias(name: &str) -> Alias {
@@ -192,4 +194,41 @@ async fn two_links_for_one_account_that_end_at_the_same_moment_make_one_connecti
         assert_eq!(views.len(), 1, "{views:?}");
         process.broker.disconnect(&me, views[0].id).await.unwrap();
     }
+}
+
+/// What the model is shown of an answer: the account in the structure, and the text.
+fn stamped<'a>(answer: &'a Value, place: &str) -> (&'a str, &'a str) {
+    let account = answer["result"]["structuredContent"].pointer(place);
+    (
+        account.and_then(Value::as_str).unwrap_or_default(),
+        text_of(answer),
+    )
+}
+
+#[test]
+fn every_result_and_every_error_of_a_tool_names_the_account_that_acted_in_both_forms() {
+    let host = Host::new("");
+    let mut server = host.server();
+    let asked = call(&mut server, 1, search());
+    host.connect(&link_of(&asked));
+    let found = call(&mut server, 2, search());
+    let (account, text) = stamped(&found, "/account");
+    assert_eq!(account, "ada");
+    assert!(text.contains("Account: ada"), "{text}");
+
+    let unknown = json!({ "name": "github_create_issue", "arguments": {
+        "repo": "no/such", "title": "Nobody reads this" } });
+    let failed = call(&mut server, 3, unknown);
+    assert_eq!(failed["result"]["isError"], true, "{failed}");
+    let (account, text) = stamped(&failed, "/error/account");
+    assert_eq!(account, "ada", "{failed}");
+    assert!(text.ends_with("Account: ada"), "{text}");
+
+    // Nobody acts before the arguments fit.
+    let wrong = json!({ "name": "github_search_issues", "arguments": { "limit": "many" } });
+    let refused = call(&mut server, 4, wrong);
+    let error = &refused["result"]["structuredContent"]["error"];
+    assert_eq!(error["code"], "invalid_arguments", "{refused}");
+    assert!(error.get("account").is_none(), "{refused}");
+    assert_clean(server);
 }

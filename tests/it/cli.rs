@@ -149,6 +149,86 @@ async fn an_account_is_connected_listed_and_taken_back() {
 }
 
 #[tokio::test]
+async fn several_accounts_have_names_and_a_default_for_reads() {
+    let world = world().await;
+    for (alias, account) in [("work", "ada@example.test"), ("home", "grace@example.test")] {
+        let connect = ["connect", "google", "--as", alias, "--json"];
+        let waiting = Waiting::start(&world, &connect).await;
+        let mut person = Person::new().account(account);
+        person.follow(&waiting.link).await.unwrap();
+        let connected = waiting.end().await;
+        assert_eq!(connected.code, 0, "{}", connected.stderr);
+        let connected = connected.json();
+        assert_eq!(
+            (&connected["alias"], &connected["account"]),
+            (&json!(alias), &json!(account))
+        );
+        let again = run(&world, &connect).await;
+        assert_eq!((again.code, &again.json()["already"]), (0, &json!(true)));
+    }
+    let search = async |account: Option<&str>| {
+        let arguments = match account {
+            Some(account) => json!({ "query": "launch", "account": account }),
+            None => json!({ "query": "launch" }),
+        };
+        let arguments = arguments.to_string();
+        run(&world, &["call", "gmail_search", &arguments, "--json"]).await
+    };
+
+    let ambiguous = search(None).await;
+    assert_eq!((ambiguous.code, ambiguous.stdout.as_str()), (2, ""));
+    let names = "work (ada@example.test), home (grace@example.test)";
+    assert!(ambiguous.stderr.contains(names), "{}", ambiguous.stderr);
+    let chosen = run(&world, &["default", "home", "--json"]).await;
+    assert_eq!((chosen.code, &chosen.json()["default"]), (0, &json!(true)));
+    for (named, account) in [
+        (None, "home (grace@example.test)"),
+        (Some("work"), "work (ada@example.test)"),
+        (Some("ada@example.test"), "work (ada@example.test)"),
+    ] {
+        let found = search(named).await;
+        assert_eq!(found.code, 0, "{}", found.stderr);
+        assert_eq!(found.json()["account"], account);
+    }
+    let letter = r#"{"to": "a@example.test", "subject": "s", "body": "b"}"#;
+    let send = run(&world, &["call", "gmail_send_email", letter]).await;
+    assert_eq!(send.code, 2, "a write uses no default: {}", send.stdout);
+
+    let taken = run(&world, &["alias", "home", "WORK"]).await;
+    assert_eq!(taken.code, 2);
+    assert!(
+        taken.stderr.contains("already means Google work"),
+        "{}",
+        taken.stderr
+    );
+    let renamed = run(&world, &["alias", "home", "club", "--json"]).await;
+    assert_eq!(
+        (renamed.code, &renamed.json()["alias"]),
+        (0, &json!("club"))
+    );
+    let unnamed = run(&world, &["alias", "work", "--none", "--json"]).await;
+    assert_eq!((unnamed.code, &unnamed.json()["alias"]), (0, &Value::Null));
+    let none = run(&world, &["default", "club", "--none"]).await;
+    assert_eq!(none.code, 0, "{}", none.stderr);
+    assert_eq!(search(None).await.code, 2);
+
+    let list = run(&world, &["connections"]).await.stdout;
+    assert!(list.contains("club (grace@example.test)  works"), "{list}");
+    assert!(
+        list.contains("works: gmail_search, gmail_send_email"),
+        "{list}"
+    );
+    let rows = run(&world, &["connections", "--json"]).await.json();
+    assert_eq!(
+        rows[0]["tools"][0],
+        json!({ "tool": "gmail_search", "works": true, "missing_scopes": [] })
+    );
+    let unlocks = rows[0]["permissions"].as_array().unwrap().iter();
+    let unlocks: Vec<_> = unlocks.filter(|one| one["scope"] == SEND).collect();
+    assert_eq!(unlocks[0]["unlocks"], json!(["gmail_send_email"]));
+}
+
+#[tokio::test]
 async fn a_call_without_a_connection_shows_the_link_and_finishes_after_it() {
     let world = world().await;
     let arguments = r#"{"query": "launch"}"#;
@@ -211,6 +291,11 @@ async fn a_wrong_command_line_is_exit_code_2_and_says_what_to_do() {
         (&["connect", "nope"][..], "auth.providers"),
         (&["connect"], "Usage"),
         (&["disconnect", "nobody"], "valetkey connections"),
+        (&["default", "nobody"], "valetkey connections"),
+        (&["alias", "nobody", "work"], "valetkey connections"),
+        (&["alias", "nobody"], "Usage"),
+        (&["alias", "nobody", "my work"], "Example: work"),
+        (&["connect", "google", "--as", "a@b"], "Example: work"),
         (&["call", "nope"], "valetkey tools"),
         (&["call", "gmail_search", "[]"], "JSON object"),
     ] {

@@ -220,32 +220,6 @@ async fn missing_scopes_step_up_and_the_connection_keeps_what_it_had() {
 }
 
 #[tokio::test]
-async fn a_step_up_elsewhere_asks_for_granted_and_missing_since_tokens_carry_only_what_was_asked() {
-    let world = World::new().await;
-    let process = world.process();
-    let slack = |scope: &str| Requirement {
-        toolkit: "slack".to_owned(),
-        provider: "slack".to_owned(),
-        scopes: vec![vec![scope.to_owned()]],
-        ..google(&[])
-    };
-    let access = |requirement: Requirement| {
-        let broker = process.broker.clone();
-        async move { broker.access(&Caller::local(), &requirement).await.unwrap() }
-    };
-    let Access::Consent(first) = access(slack("channels:history")).await else {
-        panic!("expected a link");
-    };
-    Person::new().follow(first.link.as_str()).await.unwrap();
-
-    let Access::Consent(second) = access(slack("chat:write")).await else {
-        panic!("expected a link");
-    };
-    assert!(second.scopes.contains(&"channels:history".to_owned()));
-    assert!(second.scopes.contains(&"chat:write".to_owned()));
-}
-
-#[tokio::test]
 async fn a_partial_grant_is_recorded_as_granted_and_the_rest_is_asked_for_when_needed() {
     let world = World::new().await;
     let process = world.process();

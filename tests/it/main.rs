@@ -33,6 +33,7 @@ mod peers;
 mod processes;
 mod resumption;
 mod rounds;
+mod scopes;
 mod sdk_clients;
 mod session;
 mod socket;

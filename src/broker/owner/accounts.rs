@@ -167,6 +167,9 @@ impl Owner {
         }
         let mut asked = flow.scopes.clone();
         asked.extend(old.iter().flat_map(|old| old.asked.iter().cloned()));
+        if let Some(provider) = self.provider(&flow.provider_id) {
+            asked = provider.without_restrictions(asked);
+        }
         let mut connection = Connection {
             version: old.as_ref().map_or(1, |old| old.version + 1),
             id,

@@ -153,7 +153,11 @@ impl Owner {
                 return Ok(Some(flow));
             }
             let wanted = flow.scopes.union(needed).cloned().collect();
-            flow.scopes = to_ask(provider, connection, &wanted);
+            let scopes = to_ask(provider, connection, &wanted);
+            if scopes == flow.scopes {
+                return Ok(Some(flow));
+            }
+            flow.scopes = scopes;
             flow.new_scopes.extend(needed.iter().cloned());
             flow.version += 1;
             match store.commit(vec![Change::PutFlow(flow.clone())]).await {

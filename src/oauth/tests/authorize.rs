@@ -38,6 +38,35 @@ const CHALLENGE: &str =
     "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
 
 #[test]
+fn google_does_not_add_a_granted_scope_that_the_request_leaves_behind() {
+    let provider = Provider::new(ProviderEntry::new("an-entry", Some("google"), "the-client"));
+    let read = "https://www.googleapis.com/auth/gmail.readonly";
+    for (existing, wanted) in [
+        ("https://www.googleapis.com/auth/gmail.metadata", "false"),
+        ("https://www.googleapis.com/auth/gmail.labels", "true"),
+    ] {
+        let url = provider.authorize_url(&AuthorizeRequest {
+            redirect_uri: &redirect_uri(),
+            state: &secret("the-state"),
+            verifier: None,
+            scopes: &set(&[read]),
+            existing_scopes: &set(&[existing]),
+            login_hint: None,
+            holds_refresh_token: true,
+        });
+        let url = url.unwrap();
+        let value = |name: &str| {
+            let found = url.query_pairs().find(|(key, _)| key == name);
+            found.map(|(_, value)| value.into_owned())
+        };
+        assert_eq!(value("include_granted_scopes").as_deref(), Some(wanted));
+        // The refresh token that we hold would bring the scope back.
+        let asks_again = value("prompt").as_deref() == Some("consent");
+        assert_eq!(asks_again, wanted == "false", "{existing}");
+    }
+}
+
+#[test]
 fn each_kind_gets_exactly_its_parameters() {
     for (kind, holds_refresh_token, login_hint, wanted) in [
         (

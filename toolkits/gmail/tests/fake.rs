@@ -26,10 +26,21 @@ impl Gmail {
 
     /// Calls a tool as Ada, in Berlin, on 23 November 2026 at 11 o'clock.
     pub(super) async fn call(&self, tool: &str, arguments: Value) -> Result<Output, ToolError> {
+        self.call_as(None, tool, arguments).await
+    }
+
+    /// The same with an account that results name as `shown_as`.
+    pub(super) async fn call_as(
+        &self,
+        shown_as: Option<&str>,
+        tool: &str,
+        arguments: Value,
+    ) -> Result<Output, ToolError> {
         let tools = super::super::tools();
         let tool = tools.iter().find(|known| known.name == tool).unwrap();
         let api = Api::new(ApiSettings {
             account: "ada@x.example".to_owned(),
+            shown_as: shown_as.map(str::to_owned),
             ..settings(&self.0.url)
         });
         let output = tool.run(api, arguments).await?;

@@ -35,6 +35,31 @@ async fn delivered(arguments: Value) -> Vec<u8> {
     raw(&seen[0])
 }
 
+#[tokio::test]
+async fn an_account_with_a_name_is_shown_with_it_and_links_use_its_address() {
+    const SHOWN: &str = "work (ada@x.example)";
+    let shown = Some(SHOWN);
+    let letter = json!({ "to": "bob@x.example", "subject": "s", "body": "b" });
+    let fake = Gmail::start(accepted).await;
+    let sent = fake
+        .call_as(shown, "gmail_send_email", letter.clone())
+        .await;
+    let sent = sent.unwrap();
+    let structured = sent.structured.unwrap();
+    assert_eq!(structured["account"], SHOWN);
+    assert!(
+        sent.text.ends_with("Account: work (ada@x.example)"),
+        "{}",
+        sent.text
+    );
+    let url = structured["url"].as_str().unwrap();
+    assert!(url.contains("authuser=ada%40x.example#"), "{url}");
+
+    let fake = Gmail::start(|_| (403, json!({}))).await;
+    let error = fake.call_as(shown, "gmail_send_email", letter).await;
+    assert_eq!(error.unwrap_err().account.as_deref(), shown);
+}
+
 fn parsed(raw: &[u8]) -> Message<'_> {
     MessageParser::default().parse(raw).unwrap()
 }
