@@ -257,7 +257,7 @@ fn success_in_every_era_with_every_provider_leaves_no_credential_behind() {
         watch.saw("standard error", log.as_bytes());
         watch.logs.push(log);
         let listed = watch.command(&["connections", "--json"]);
-        assert_eq!(listed.matches("ada").count(), 3, "{listed}");
+        assert_eq!(listed.matches("\"account\": \"ada").count(), 3, "{listed}");
         watch.command(&["call", "gmail_search", "{\"query\":\"launch\"}"]);
         watch.files();
         for row in serde_json::from_str::<Value>(&listed)
