@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use valetkey_toolkits::tool::Tool;
 
-use crate::broker::{Access, ConnectionView, Consent, Renamed, Requirement};
+use crate::broker::{Access, ConnectionView, Renamed, Requirement};
 use crate::caller::Caller;
 use crate::cli::alias::parse;
 use crate::cli::app::App;
@@ -98,7 +98,12 @@ pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
     }
     let after = app.broker.connections(&caller).await?;
     let after = of_provider(&app, &args.provider, after);
-    let made = made(&before, &after, &consent, args.alias.as_ref());
+    let wanted = Wanted {
+        alias: args.alias.as_ref(),
+        named: args.account.as_deref(),
+        expected: consent.account.as_deref(),
+    };
+    let made = made(&before, &after, &wanted);
     let made = called(&app, &caller, made, args.alias.as_ref()).await?;
     let connected = connected(&app, &args, &made, false, &requirement);
     let mut text = format!(
@@ -196,21 +201,37 @@ fn connected<'a>(
     }
 }
 
-/// What the flow connected: what has the new alias, a new connection, or the one it was minted for.
+/// What the flow connected: what has the new alias, the account that was named or that the flow was
+/// minted for, or a new connection. There may be another new one: an account that signed in in place
+/// of the expected one, and was kept.
 fn made<'a>(
     before: &[ConnectionView],
     after: &'a [ConnectionView],
-    consent: &Consent,
-    alias: Option<&Alias>,
+    wanted: &Wanted<'_>,
 ) -> Option<&'a ConnectionView> {
-    let is_called = |view: &&ConnectionView| alias.is_some() && view.alias.as_ref() == alias;
+    let has_alias =
+        |view: &&ConnectionView| wanted.alias.is_some() && view.alias.as_ref() == wanted.alias;
+    let is_named = |view: &&ConnectionView| {
+        let names = [wanted.named, wanted.expected];
+        names.into_iter().flatten().any(|name| view.is_called(name))
+    };
     let is_new = |view: &&ConnectionView| before.iter().all(|old| old.id != view.id);
-    let is_renewed = |view: &&ConnectionView| Some(&view.account) == consent.account.as_ref();
     after
         .iter()
-        .find(is_called)
+        .find(has_alias)
+        .or_else(|| after.iter().find(is_named))
         .or_else(|| after.iter().find(is_new))
-        .or_else(|| after.iter().find(is_renewed))
+}
+
+/// What is known of the account that a flow will connect.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wanted<'a> {
+    /// `--as`.
+    alias: Option<&'a Alias>,
+    /// `--account`.
+    named: Option<&'a str>,
+    /// The account of the connection to renew or extend.
+    expected: Option<&'a str>,
 }
 
 fn requirement(app: &App, args: &Args) -> Requirement {
@@ -261,4 +282,58 @@ fn missing(app: &App, requirement: &Requirement, made: &ConnectionView) -> BTree
     entry.map_or_else(BTreeSet::new, |entry| {
         entry.missing(&requirement.scopes, &made.scopes)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::named::view;
+
+    #[test]
+    fn what_was_connected_is_told_apart_from_an_account_that_was_kept_on_the_way() {
+        let old = view("aa00000000000001", "ada@example.com", Some("work"));
+        let kept = view("aa00000000000002", "bob@example.com", None);
+        let new = view("aa00000000000003", "eve@example.com", Some("club"));
+        let all = [old.clone(), kept.clone(), new.clone()];
+        let alias = Alias::parse("club").unwrap();
+        let cases = [
+            (Some(&alias), None, None, &new),
+            (None, Some("EVE@example.com"), None, &new),
+            (None, Some("ada@example.com"), Some("ada@example.com"), &old),
+            (None, None, Some("ada@example.com"), &old),
+            (None, None, None, &kept),
+        ];
+        for (alias, named, expected, made_of) in cases {
+            let wanted = Wanted {
+                alias,
+                named,
+                expected,
+            };
+            let found = made(std::slice::from_ref(&old), &all, &wanted).unwrap();
+            assert_eq!(found.id, made_of.id, "{wanted:?}");
+        }
+        assert!(made(&all, &all, &Wanted::default()).is_none());
+    }
+
+    #[test]
+    fn an_alias_and_an_account_that_contradict_each_other_are_a_wrong_command_line() {
+        let views = [
+            view("aa00000000000001", "ada@example.com", Some("work")),
+            view("aa00000000000002", "bob@example.com", None),
+        ];
+        let work = Alias::parse("WORK").unwrap();
+        let home = Alias::parse("home").unwrap();
+        let id = |view: Option<&ConnectionView>| view.map(|view| view.id);
+        assert_eq!(id(meant(&views, &work, None).unwrap()), Some(views[0].id));
+        let both = meant(&views, &work, Some("ada@example.com")).unwrap();
+        assert_eq!(id(both), Some(views[0].id));
+        let error = meant(&views, &work, Some("bob@example.com")).unwrap_err();
+        assert!(
+            error.to_string().contains("already means Google work"),
+            "{error}"
+        );
+        let known = meant(&views, &home, Some("bob@example.com")).unwrap();
+        assert_eq!(id(known), Some(views[1].id));
+        assert_eq!(id(meant(&views, &home, None).unwrap()), None);
+    }
 }

@@ -170,13 +170,14 @@ async fn only_the_browser_that_signed_in_can_decide_and_only_from_our_page() {
     let (mut person, journey) = ada_at(&consent).await;
 
     let mut stranger = Person::new();
-    // It has a cookie of its own, and the page's form with its token.
-    stranger.open(consent.link.clone()).await.unwrap();
+    // It has a cookie of its own, and a token of ours that belongs to it.
+    let mut own = stranger.open(consent.link.clone()).await.unwrap();
+    own.hops.last_mut().unwrap().url = journey.last().url.clone();
+    let keep = [("decision", "keep")];
+    stranger.submit(&mut own, &keep).await.unwrap();
+    assert_eq!(own.last().status, 404);
     let mut stolen = journey.clone();
-    stranger
-        .submit(&mut stolen, &[("decision", "keep")])
-        .await
-        .unwrap();
+    stranger.submit(&mut stolen, &keep).await.unwrap();
     assert_eq!(stolen.last().status, 403);
     let seen = stranger.open(journey.last().url.clone()).await.unwrap();
     assert_eq!(seen.last().status, 404);
@@ -239,8 +240,10 @@ async fn the_question_outlives_the_process_and_what_it_is_about_is_sealed() {
     while !world.listens() {
         tokio::task::yield_now().await;
     }
+    assert!(!journey.last().body.contains("canary"));
     let keep = [("decision", "keep")];
     person.submit(&mut journey, &keep).await.unwrap();
+    assert!(!journey.last().body.contains("canary"));
     assert_eq!(accounts(&process).await, [ADA]);
     process.granted(&[READ]).await;
     assert_eq!(link(&process).await.link, consent.link);
