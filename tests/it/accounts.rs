@@ -196,6 +196,47 @@ async fn two_links_for_one_account_that_end_at_the_same_moment_make_one_connecti
     }
 }
 
+#[tokio::test]
+async fn a_process_that_follows_names_chooses_and_connects_accounts_as_the_owner_does() {
+    let world = World::new().await;
+    let owner = world.process();
+    owner.connect(&[READ]).await;
+    let follower = world.process();
+    let me = Caller::local();
+    let ada = follower.connections().await[0].id;
+    let access = follower
+        .broker
+        .connect_as(&me, &google(&[READ]), alias("home"))
+        .await;
+    let Ok(Access::Consent(consent)) = access else {
+        panic!("{access:?}");
+    };
+    let mut person = Person::new().account("grace@example.test");
+    person.follow(consent.link.as_str()).await.unwrap();
+    let named = follower.broker.rename(&me, ada, Some(alias("work"))).await;
+    assert!(matches!(named, Ok(Renamed::Done(_))), "{named:?}");
+    let taken = follower.broker.rename(&me, ada, Some(alias("home"))).await;
+    assert!(matches!(taken, Ok(Renamed::Taken(_))), "{taken:?}");
+    let chosen = follower.broker.set_default(&me, ada, true).await.unwrap();
+    assert!(chosen.unwrap().is_default);
+
+    for process in [&owner, &follower] {
+        let granted = process.granted(&[READ]).await;
+        assert_eq!(granted.account, "work (ada@example.test)");
+        let shown: Vec<String> = process
+            .connections()
+            .await
+            .iter()
+            .map(ConnectionView::shown)
+            .collect();
+        assert_eq!(shown.len(), 2);
+        assert!(
+            shown.contains(&"home (grace@example.test)".to_owned()),
+            "{shown:?}"
+        );
+    }
+}
+
 /// What the model is shown of an answer: the account in the structure, and the text.
 fn stamped<'a>(answer: &'a Value, place: &str) -> (&'a str, &'a str) {
     let account = answer["result"]["structuredContent"].pointer(place);
