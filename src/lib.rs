@@ -34,10 +34,11 @@
 //! | [`oauth`] | the provider's side: authorize URL, exchange, refresh, revoke, identity | `config` |
 //! | [`seal`] | encryption and the keyring | `config` |
 //! | [`store`] | sealed rows, durable before they are acknowledged | `seal`, `config`, `caller` |
-//! | [`broker`] | decides: granted, consent or denied; refresh; flows | `oauth`, `store`, `seal`, `config`, `caller` |
+//! | [`audit`] | what is recorded of every call and every change of a connection | `store`, `caller` |
+//! | [`broker`] | decides: granted, consent or denied; refresh; flows | `audit`, `oauth`, `store`, `seal`, `config`, `caller` |
 //! | [`consent`] | the browser's side: connect page, callback, result pages | `broker`, `caller` |
-//! | [`call`] | runs one tool with a grant of the broker | `broker`, `caller`, `config` |
-//! | [`mcp`] | the server side of rmcp: the handler and the three answers | `call`, `broker`, `caller`, `config` |
+//! | [`call`] | runs one tool with a grant of the broker, and has it recorded | `broker`, `audit`, `caller`, `config` |
+//! | [`mcp`] | the server side of rmcp: the handler and the three answers | `call`, `broker`, `audit`, `caller`, `config` |
 //! | [`demo`] | a sandbox provider and a scripted client; the tests' fake provider too | `config` |
 //! | [`cli`] | one file per command; wires everything | everything |
 //! | [`telemetry`] | the log, on standard error | `config` |
@@ -61,6 +62,7 @@
 #[cfg(not(unix))]
 compile_error!("Valetkey needs Unix sockets and file locks: build it for Linux or macOS.");
 
+pub mod audit;
 pub mod broker;
 pub mod call;
 pub mod caller;

@@ -1,5 +1,6 @@
 //! The vault: sealed rows in an embedded store, durable before they are acknowledged.
 
+pub mod audit;
 pub mod records;
 pub mod sled;
 

@@ -1,12 +1,14 @@
 //! The broker of the process that has the store.
 
 mod access;
+mod audit;
 mod browser;
 mod callback;
 mod connections;
 mod flows;
 mod perform;
 mod refresh;
+mod revoke_user;
 mod vault;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,6 +21,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::directory::Directory;
+use crate::broker::owner::audit::Desk;
 use crate::broker::owner::refresh::Flights;
 use crate::broker::owner::vault::Vault;
 pub(super) use crate::broker::owner::vault::has_left_flows;
@@ -39,6 +42,7 @@ struct Inner {
     vault: Vault,
     port: Arc<CallbackPort>,
     flights: Flights,
+    desk: Desk,
     /// One flow is minted or joined at a time, so that a thousand calls share one link.
     minting: Mutex<()>,
     /// Processes that are connected.
@@ -63,6 +67,7 @@ impl Owner {
             vault,
             port,
             flights: Flights::default(),
+            desk: Desk::default(),
             minting: Mutex::new(()),
             followers: AtomicUsize::new(0),
             used_at: std::sync::Mutex::new(Instant::now()),

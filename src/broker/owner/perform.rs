@@ -42,6 +42,18 @@ impl Owner {
             Operation::Disconnect { caller, connection } => {
                 Answer::Disconnect(self.disconnect(&caller, connection).await?)
             }
+            Operation::RevokeUser { caller } => {
+                Answer::RevokeUser(self.revoke_user(&caller).await?)
+            }
+            Operation::Record { event } => {
+                self.record(*event).await?;
+                Answer::Record
+            }
+            Operation::Audit { query } => Answer::Audit(self.audit(query).await?),
+            Operation::VerifyAudit { noted } => {
+                Answer::VerifyAudit(self.verify_audit(noted).await?)
+            }
+            Operation::User { caller } => Answer::User(self.user(&caller).await?),
             Operation::Seal { context, plaintext } => {
                 Answer::Seal(self.seal(&context, &plaintext).await?)
             }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::broker::{Access, ConnectionView, Disconnected, ErrorKind, FlowOutcome, Requirement};
+use crate::audit::{AuditPage, AuditQuery, Event, Hex, Point, Verdict};
+use crate::broker::{
+    Access, ConnectionView, Disconnected, ErrorKind, FlowOutcome, Requirement, RevokedUser,
+};
 use crate::caller::Caller;
 use crate::store::records::{ConnectionId, FlowId};
 
@@ -88,6 +91,21 @@ pub(in crate::broker) enum Operation {
         caller: Caller,
         connection: ConnectionId,
     },
+    RevokeUser {
+        caller: Caller,
+    },
+    Record {
+        event: Box<Event>,
+    },
+    Audit {
+        query: AuditQuery,
+    },
+    VerifyAudit {
+        noted: Option<Point>,
+    },
+    User {
+        caller: Caller,
+    },
     Seal {
         context: Vec<u8>,
         plaintext: Vec<u8>,
@@ -107,6 +125,11 @@ pub(in crate::broker) enum Answer {
     ElicitationDeclined,
     Connections(Vec<ConnectionView>),
     Disconnect(Option<Disconnected>),
+    RevokeUser(RevokedUser),
+    Record,
+    Audit(AuditPage),
+    VerifyAudit(Verdict),
+    User(Hex<16>),
     Seal(Vec<u8>),
     Unseal(Option<Vec<u8>>),
 }
