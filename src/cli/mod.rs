@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod app;
+pub mod audit;
 pub mod call;
 pub mod connect;
 pub mod connections;
@@ -13,6 +14,7 @@ pub mod demo;
 pub mod disconnect;
 pub mod link;
 pub mod output;
+pub mod revoke_user;
 pub mod signals;
 pub mod stdio;
 pub mod tools;
@@ -54,6 +56,8 @@ pub enum Command {
     Connect(connect::Args),
     Connections(connections::Args),
     Disconnect(disconnect::Args),
+    RevokeUser(revoke_user::Args),
+    Audit(audit::Args),
     Tools(tools::Args),
     Call(call::Args),
     Demo(demo::Args),
@@ -91,6 +95,8 @@ async fn command(app: App, command: Command) -> anyhow::Result<ExitCode> {
         Command::Connect(args) => connect::run(app, args).await,
         Command::Connections(args) => connections::run(app, args).await,
         Command::Disconnect(args) => disconnect::run(app, args).await,
+        Command::RevokeUser(args) => revoke_user::run(app, args).await,
+        Command::Audit(args) => audit::run(app, args).await,
         Command::Tools(args) => tools::run(app, args).await,
         Command::Call(args) => call::run(app, args).await,
         Command::Demo(args) => demo::run(args).await,

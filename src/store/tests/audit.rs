@@ -305,14 +305,14 @@ fn swap(tree: &Tree, [one, other]: [u64; 2]) {
 }
 
 /// Seals in place of record `number` what `change` makes of it.
-fn rewrite(tree: &Tree, keyring: &Keyring, number: u64, change: impl Fn(Vec<u8>) -> Vec<u8>) {
+fn rewrite(tree: &Tree, keyring: &Keyring, number: u64, change: impl Fn(&[u8]) -> Vec<u8>) {
     let sealed = tree.get(key(number)).unwrap().unwrap();
     let plain = keyring.open_row(AUDIT, &key(number), &sealed).unwrap();
-    let changed = keyring.seal_row(AUDIT, &key(number), &change(plain.to_vec()));
+    let changed = keyring.seal_row(AUDIT, &key(number), &change(&plain));
     tree.insert(key(number), changed).unwrap();
 }
 
-fn tool_renamed(row: Vec<u8>) -> Vec<u8> {
+fn tool_renamed(row: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(&row[32..]).replace("\"odd\"", "\"ode\"");
     assert!(text.contains("\"ode\""));
     [&row[..32], text.as_bytes()].concat()
