@@ -19,7 +19,8 @@ pub(super) struct Recording {
     broker: Broker,
     clock: Clock,
     began: Instant,
-    /// None once it was written.
+    /// None once it was written, and when nothing is configured: then nothing can be done, and no
+    /// vault is made to say so.
     event: Option<Event>,
     /// The start of the write is recorded.
     started: bool,
@@ -43,7 +44,7 @@ impl Recording {
             broker: calls.broker.clone(),
             clock: calls.clock.clone(),
             began: Instant::now(),
-            event: Some(event),
+            event: (!calls.broker.providers().is_empty()).then_some(event),
             started: false,
         }
     }

@@ -73,9 +73,12 @@ impl Handler {
     }
 
     /// What stands for the caller in the log. None when the vault, whose key makes it, does not
-    /// open: a call says why.
+    /// open, which a call tells, or when there is none because nothing is configured.
     async fn user(&self) -> Option<String> {
         let broker = &self.calls.broker;
+        if broker.providers().is_empty() {
+            return None;
+        }
         let user = self.user.get_or_try_init(|| broker.user(&self.caller));
         user.await.ok().map(ToString::to_string)
     }

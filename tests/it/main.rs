@@ -7,6 +7,7 @@
 )]
 
 mod answers;
+mod audit;
 mod callback;
 mod canary;
 mod chromium;
