@@ -83,6 +83,11 @@ impl Calls {
         recording.finish(outcome).await
     }
 
+    /// Records a call that must not run, with the code of the reason.
+    pub async fn refuse(&self, call: Call<'_>, code: &str) {
+        Recording::begin(self, call).refuse(code).await;
+    }
+
     async fn attempt(&self, call: Call<'_>, mut recording: Recording) -> (Outcome, Recording) {
         // A call that cannot run asks nobody for consent.
         if let Err(error) = call.tool.check(Value::Object(call.arguments.clone())) {

@@ -104,16 +104,8 @@ impl Recording {
                 ended(event, AuditOutcome::Broken, Some(error.kind().as_str()))
             }
         });
-        let Some(event) = self.take() else {
+        let Err(error) = self.write().await else {
             return outcome;
-        };
-        let broker = self.broker.clone();
-        // Detached: the record is written also when the client leaves now.
-        let written = tokio::spawn(async move { broker.record(event).await });
-        let error = match written.await {
-            Ok(Ok(())) => return outcome,
-            Ok(Err(error)) => error,
-            Err(_) => BrokerError::NotRecorded("Valetkey is ending.".to_owned()),
         };
         if !self.broker.must_record() {
             tracing::warn!(%error, "a call could not be recorded");
@@ -127,6 +119,25 @@ impl Recording {
                 &error,
             ))),
         }
+    }
+
+    /// Writes the record of a call that was not even tried.
+    pub(super) async fn refuse(mut self, code: &str) {
+        self.change(|event| ended(event, AuditOutcome::Denied, Some(code)));
+        if let Err(error) = self.write().await {
+            tracing::warn!(%error, "a call could not be recorded");
+        }
+    }
+
+    async fn write(&mut self) -> Result<(), BrokerError> {
+        let Some(event) = self.take() else {
+            return Ok(());
+        };
+        let broker = self.broker.clone();
+        // Detached: the record is written also when the client leaves now.
+        let written = tokio::spawn(async move { broker.record(event).await });
+        let ending = |_| Err(BrokerError::NotRecorded("Valetkey is ending.".to_owned()));
+        written.await.unwrap_or_else(ending)
     }
 
     fn change(&mut self, change: impl FnOnce(Event) -> Event) {

@@ -125,13 +125,19 @@ async fn verify(app: &App, noted: Option<Point>, json: bool) -> anyhow::Result<E
     let (exit, value, text) = match app.broker.verify_audit(noted).await? {
         Verdict::Whole { anchor, head } => {
             let count = head.number - anchor.number;
-            let text = format!(
+            let compared = noted.map(|noted| noted.number >= anchor.number);
+            let mut text = format!(
                 "{} {count} records, the last one number {}, follow from one another.\nNote this \
                  elsewhere, and give it to --noted the next time: {head}",
                 styled(GOOD, "Whole:"),
                 head.number,
             );
-            let value = json!({ "whole": true, "records": count,
+            if compared == Some(false) {
+                text.push_str(
+                    "\nThe noted record was removed for want of room, so it could not be compared.",
+                );
+            }
+            let value = json!({ "whole": true, "records": count, "noted_was_compared": compared,
                                 "head": head.to_string(), "anchor": anchor.to_string() });
             (Exit::Done, value, text)
         }

@@ -7,13 +7,17 @@ mod revoke_user;
 use std::process::Command;
 
 use serde_json::{Map, Value, json};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use valetkey::audit::{AuditKind, AuditOutcome, Event, Verdict};
+use valetkey::caller::Caller;
 use valetkey::demo::browser::Person;
 use valetkey::demo::sandbox::Site;
 use valetkey::demo::sandbox::faults::{Endpoint, Fault, Times};
 
 use crate::host::{Host, assert_finished, create, retry, search};
 use crate::session::{Era, Session, find_mail, read_channel};
+use crate::world::World;
 
 /// Runs a command of the binary, which asks the server that has the vault if there is one.
 fn command(host: &Host, arguments: &[&str]) -> (i32, String) {
@@ -151,6 +155,7 @@ fn a_call_its_consent_and_its_connection_leave_one_record_each_with_what_was_don
         assert_eq!((code, &verdict["records"]), (0, &json!(4)));
         let head = verdict["head"].as_str().unwrap();
         let (code, text) = command(&host, &["audit", "verify", "--noted", head]);
+        assert!(!text.contains("compared"), "{text}");
         assert!(code == 0 && text.contains("4 records"), "{text}");
         let other = format!("4:{}", "0".repeat(64));
         let (code, text) = command(&host, &["audit", "verify", "--noted", &other]);
@@ -285,4 +290,47 @@ fn a_call_that_its_client_cancels_is_recorded_and_a_write_as_it_ended() {
         let record = until(&host, |record| is_it(record) && record["number"] != 3);
         assert_eq!(record["account"], "ada");
     }
+}
+
+#[test]
+fn a_retry_that_was_tampered_with_is_recorded_as_denied() {
+    let host = Host::new("  hold_s: 1\n  hold_text_s: 0\n");
+    let mut session = Session::open(&host, Era::Retry);
+    let asked = session.ask(&search());
+    let mut forged = retry(&search(), &asked.message, "accept");
+    forged["requestState"] = json!("AAAA");
+    session.ask(&forged);
+    assert_eq!(
+        told(&records(&host, &[])),
+        [
+            "call github_search_issues consent",
+            "call github_search_issues denied request_state_invalid"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn records_that_come_together_are_all_kept_and_repeated_ones_once() {
+    let world = World::new().await;
+    let process = world.process();
+    let me = Caller::local();
+    let event = || {
+        let at = world.clock.now();
+        Event::new(AuditKind::Call, AuditOutcome::Finished, &me, at)
+    };
+    let again = event();
+    let mut writing = JoinSet::new();
+    for n in 0..400 {
+        let broker = process.broker.clone();
+        let event = if n % 4 == 0 { again.clone() } else { event() };
+        writing.spawn(async move { broker.record(event).await });
+    }
+    while let Some(written) = writing.join_next().await {
+        written.unwrap().unwrap();
+    }
+    let verdict = process.broker.verify_audit(None).await.unwrap();
+    assert!(
+        matches!(verdict, Verdict::Whole { head, .. } if head.number == 301),
+        "{verdict:?}"
+    );
 }

@@ -8,8 +8,8 @@ use crate::store::sled::StoreError;
 impl Trail {
     /// Walks from the anchor to the head. Records may be appended and removed meanwhile.
     ///
-    /// `noted` is a head that was written down elsewhere: the log must still have that record, or
-    /// have removed it in its turn.
+    /// `noted` is a head that was written down elsewhere. The log must still have that record; one
+    /// before the anchor cannot be compared any more.
     pub(in crate::store) fn verify(
         &self,
         keyring: &Keyring,
@@ -43,6 +43,9 @@ impl Trail {
         let Some(head) = self.point(keyring, HEAD)? else {
             return Ok(broken(last, Fault::HeadLost));
         };
+        if noted.is_some_and(|noted| noted.number == anchor.number && noted.hash != anchor.hash) {
+            return Ok(broken(anchor.number, Fault::NotAsNoted));
+        }
         let mut at = anchor;
         let range = (anchor.number + 1).to_be_bytes()..=head.number.to_be_bytes();
         for found in self.tree.range(range) {

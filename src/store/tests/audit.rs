@@ -521,6 +521,25 @@ async fn a_head_that_was_noted_elsewhere_shows_that_the_whole_vault_was_put_back
     }
 }
 
+#[tokio::test]
+async fn a_noted_head_is_compared_for_as_long_as_the_log_reaches_back_to_it() {
+    let place = filled().await;
+    let store = place.open().await.unwrap();
+    let (anchor, _) = whole(&store).await;
+    let hash = Hex([1; 32]);
+    let noted = |number| store.verify_audit(Some(Point { number, hash }));
+    let broken = |number| Verdict::Broken {
+        number,
+        fault: Fault::NotAsNoted,
+    };
+    assert_eq!(noted(anchor.number).await.unwrap(), broken(anchor.number));
+    assert_eq!(noted(22).await.unwrap(), broken(22));
+    let gone = noted(anchor.number - 1).await.unwrap();
+    assert!(matches!(gone, Verdict::Whole { .. }));
+    let verdict = store.verify_audit(Some(anchor)).await.unwrap();
+    assert!(matches!(verdict, Verdict::Whole { .. }));
+}
+
 #[test]
 fn a_record_of_this_version_can_be_read_by_the_next() {
     let stored = r#"{"number":1,"at":"2026-11-23T12:00:00Z","kind":"refresh","outcome":"failed",
