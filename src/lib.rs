@@ -50,7 +50,8 @@
 //!
 //! 1. No credential is in any MCP message, log line, error, page or panic, nor unsealed on disk.
 //! 2. A token goes only to its provider's configured origin; no client follows a redirect with it.
-//! 3. Nothing is acknowledged before it is durable; a link is durable before it is shown.
+//! 3. Nothing is acknowledged before it is durable; a link is durable before it is shown, and a call
+//!    is recorded before it is answered.
 //! 4. One refresh per grant, whatever the number of calls and processes; a loser never overwrites a
 //!    winner.
 //! 5. One caller can never use, see or name another's connection or flow.

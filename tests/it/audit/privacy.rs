@@ -78,8 +78,12 @@ fn no_line_of_the_log_names_a_person_at_any_level_and_the_user_is_the_hash_of_th
     let mut other = find_mail();
     other["arguments"]["account"] = json!("grace@example.test");
     let link = session.ask(&other).link.unwrap();
-    let journey = host.follow(Person::new(), &link);
-    assert!(journey.last().body.contains("grace@example.test"));
+    let journey = host.follow(Person::new().account("ada@example.test"), &link);
+    let page = &journey.last().body;
+    assert!(
+        page.contains("but grace@example.test was expected"),
+        "{page}"
+    );
 
     let (_, log) = session.server.finish();
     let named = [
