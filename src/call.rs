@@ -1,4 +1,6 @@
-//! The life of a call: one tool, run with a grant from the broker.
+//! The life of a call: one tool, run with a grant from the broker, and recorded.
+
+mod recording;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,6 +12,7 @@ use valetkey_toolkits::output::Output;
 use valetkey_toolkits::tool::Tool;
 
 use crate::broker::{Access, Broker, BrokerError, Consent, Denied, Granted, Requirement};
+use crate::call::recording::Recording;
 use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::http::Http;
@@ -72,10 +75,23 @@ impl Calls {
     /// When the provider says that the grant is not enough (scopes are missing, or the token is
     /// refused and cannot be renewed), the broker is asked once more for each of the two reasons,
     /// and so the call ends with a link or with a second try, never in a loop.
+    ///
+    /// The call is recorded before this returns, and also when it is dropped. With `audit.required`
+    /// a write is recorded before it begins, and what cannot be recorded is not answered.
     pub async fn run(&self, call: Call<'_>) -> Outcome {
+        let (outcome, recording) = self.attempt(call, Recording::begin(self, call)).await;
+        recording.finish(outcome).await
+    }
+
+    /// Records a call that must not run, with the code of the reason.
+    pub async fn refuse(&self, call: Call<'_>, code: &str) {
+        Recording::begin(self, call).refuse(code).await;
+    }
+
+    async fn attempt(&self, call: Call<'_>, mut recording: Recording) -> (Outcome, Recording) {
         // A call that cannot run asks nobody for consent.
         if let Err(error) = call.tool.check(Value::Object(call.arguments.clone())) {
-            return Outcome::Failed(error);
+            return (Outcome::Failed(error), recording);
         }
         let mut requirement = requirement(call);
         let mut stepped_up = false;
@@ -83,27 +99,36 @@ impl Calls {
         loop {
             let granted = match self.broker.access(call.caller, &requirement).await {
                 Ok(Access::Granted(granted)) => granted,
-                Ok(Access::Consent(consent)) => return Outcome::Consent(consent),
-                Ok(Access::Denied(denied)) => return Outcome::Denied(denied),
-                Err(error) => return Outcome::Broken(error),
+                Ok(Access::Consent(consent)) => return (Outcome::Consent(consent), recording),
+                Ok(Access::Denied(denied)) => return (Outcome::Denied(denied), recording),
+                Err(error) => return (Outcome::Broken(error), recording),
             };
+            recording.granted(&granted);
+            if !call.tool.annotations.read_only
+                && let Err(error) = recording.start().await
+            {
+                return (Outcome::Broken(error), recording);
+            }
             let renewal = Renewal::default();
             let api = self.api(call.caller, granted, &renewal);
-            match run_tool(call, api).await {
-                Ok(output) => return Outcome::Finished(output),
+            let result;
+            (result, recording) = run_tool(call, api, recording).await;
+            match result {
+                Ok(output) => return (Outcome::Finished(output), recording),
                 Err(error) if error.code == ErrorCode::MissingScopes && !stepped_up => {
                     stepped_up = true;
+                    recording.needs(&error.missing_scopes);
                     requirement
                         .scopes
                         .extend(error.missing_scopes.into_iter().map(|scope| vec![scope]));
                 }
                 Err(error) if error.code == ErrorCode::Unauthorized => match renewal.failure() {
                     // The grant is not known to be dead, so nobody is asked to connect again.
-                    Some(failure) => return Outcome::Broken(failure),
-                    None if refused => return Outcome::Failed(error),
+                    Some(failure) => return (Outcome::Broken(failure), recording),
+                    None if refused => return (Outcome::Failed(error), recording),
                     None => refused = true,
                 },
-                Err(error) => return Outcome::Failed(error),
+                Err(error) => return (Outcome::Failed(error), recording),
             }
         }
     }
@@ -177,15 +202,24 @@ fn requirement(call: Call<'_>) -> Requirement {
 }
 
 /// A read ends with its caller. A write goes on to its end even if the caller leaves, because a
-/// dropped one could stop between two of its requests.
-async fn run_tool(call: Call<'_>, api: Api) -> Result<Output, ToolError> {
+/// dropped one could stop between two of its requests; its record goes with it.
+async fn run_tool(
+    call: Call<'_>,
+    api: Api,
+    mut recording: Recording,
+) -> (Result<Output, ToolError>, Recording) {
     let arguments = Value::Object(call.arguments.clone());
     if call.tool.annotations.read_only {
-        return call.tool.run(api, arguments).await;
+        return (call.tool.run(api, arguments).await, recording);
     }
     let tool = call.tool.clone();
-    match tokio::spawn(async move { tool.run(api, arguments).await }).await {
-        Ok(result) => result,
+    let write = async move {
+        let result = tool.run(api, arguments).await;
+        recording.ran(&result);
+        (result, recording)
+    };
+    match tokio::spawn(write).await {
+        Ok(ended) => ended,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }

@@ -34,10 +34,11 @@
 //! | [`oauth`] | the provider's side: authorize URL, exchange, refresh, revoke, identity | `config` |
 //! | [`seal`] | encryption and the keyring | `config` |
 //! | [`store`] | sealed rows, durable before they are acknowledged | `seal`, `config`, `caller` |
-//! | [`broker`] | decides: granted, consent or denied; refresh; flows | `oauth`, `store`, `seal`, `config`, `caller` |
+//! | [`audit`] | what is recorded of every call and every change of a connection | `store`, `caller` |
+//! | [`broker`] | decides: granted, consent or denied; refresh; flows | `audit`, `oauth`, `store`, `seal`, `config`, `caller` |
 //! | [`consent`] | the browser's side: connect page, callback, result pages | `broker`, `caller` |
-//! | [`call`] | runs one tool with a grant of the broker | `broker`, `caller`, `config` |
-//! | [`mcp`] | the server side of rmcp: the handler and the three answers | `call`, `broker`, `caller`, `config` |
+//! | [`call`] | runs one tool with a grant of the broker, and has it recorded | `broker`, `audit`, `caller`, `config` |
+//! | [`mcp`] | the server side of rmcp: the handler and the three answers | `call`, `broker`, `audit`, `caller`, `config` |
 //! | [`demo`] | a sandbox provider and a scripted client; the tests' fake provider too | `config` |
 //! | [`cli`] | one file per command; wires everything | everything |
 //! | [`telemetry`] | the log, on standard error | `config` |
@@ -49,7 +50,8 @@
 //!
 //! 1. No credential is in any MCP message, log line, error, page or panic, nor unsealed on disk.
 //! 2. A token goes only to its provider's configured origin; no client follows a redirect with it.
-//! 3. Nothing is acknowledged before it is durable; a link is durable before it is shown.
+//! 3. Nothing is acknowledged before it is durable; a link is durable before it is shown, and a call
+//!    is recorded before it is answered.
 //! 4. One refresh per grant, whatever the number of calls and processes; a loser never overwrites a
 //!    winner.
 //! 5. One caller can never use, see or name another's connection or flow.
@@ -61,6 +63,7 @@
 #[cfg(not(unix))]
 compile_error!("Valetkey needs Unix sockets and file locks: build it for Linux or macOS.");
 
+pub mod audit;
 pub mod broker;
 pub mod call;
 pub mod caller;

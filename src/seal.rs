@@ -10,6 +10,7 @@ mod cipher;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use hkdf::Hkdf;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
@@ -44,6 +45,16 @@ pub fn digest(secret: &SecretString) -> [u8; 32] {
         reason = "the text goes into the hash only"
     )]
     Sha256::digest(secrecy::ExposeSecret::expose_secret(secret)).into()
+}
+
+/// A hash of `message` that nobody without `key` can compute: HKDF-SHA256 (RFC 5869) with `purpose`
+/// as the salt and `message` as the info.
+pub fn keyed_hash(key: &[u8; 32], purpose: &str, message: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    Hkdf::<Sha256>::new(Some(purpose.as_bytes()), key)
+        .expand(message, &mut hash)
+        .expect("32 bytes are one block of HKDF-SHA256");
+    hash
 }
 
 /// 256 random bits of the operating system as 43 characters of base64url: a link's token, a

@@ -120,6 +120,17 @@ pub enum Denied {
     },
 }
 
+impl Denied {
+    /// One word for programs, stable across versions.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::AmbiguousAccount { .. } => "ambiguous_account",
+            Self::NotAnAccount { .. } => "not_an_account",
+            Self::Declined { .. } => "declined",
+        }
+    }
+}
+
 /// How a wait for a flow ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FlowOutcome {

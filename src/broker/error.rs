@@ -27,6 +27,9 @@ pub enum BrokerError {
     /// Too many flows are pending.
     #[error("Too many sign-ins are pending. Wait until some of them end, then call again.")]
     TooManyFlows,
+    /// The call could not be recorded, and `audit.required` is set.
+    #[error("{0}")]
+    NotRecorded(String),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -57,6 +60,8 @@ pub enum ErrorKind {
     PortTaken,
     /// [`BrokerError::TooManyFlows`]
     TooManyFlows,
+    /// [`BrokerError::NotRecorded`]
+    NotRecorded,
     /// [`BrokerError::Store`]
     Store,
     /// [`BrokerError::OAuth`]
@@ -133,10 +138,26 @@ impl BrokerError {
             Self::Unusable(_) => ErrorKind::Unusable,
             Self::PortTaken { .. } => ErrorKind::PortTaken,
             Self::TooManyFlows => ErrorKind::TooManyFlows,
+            Self::NotRecorded(_) => ErrorKind::NotRecorded,
             Self::Store(_) => ErrorKind::Store,
             Self::OAuth(_) => ErrorKind::Provider,
             Self::Owner(_) => ErrorKind::Owner,
             Self::Told { kind, .. } => *kind,
+        }
+    }
+}
+
+impl ErrorKind {
+    /// One word for programs, stable across versions.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotConfigured => "not_configured",
+            Self::Unusable => "unusable_provider",
+            Self::PortTaken => "port_taken",
+            Self::TooManyFlows => "too_many_sign_ins",
+            Self::NotRecorded => "not_recorded",
+            Self::Store | Self::Owner => "store_unavailable",
+            Self::Provider => "provider_error",
         }
     }
 }

@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
+use crate::audit::{AuditPage, AuditQuery, Event, Hex, Point, Verdict};
 pub use crate::broker::access::{
     Access, Consent, ConsentReason, Denied, FlowOutcome, Granted, Requirement,
 };
@@ -31,7 +32,7 @@ pub use crate::broker::error::{BrokerError, CallbackError, ErrorKind, LinkError,
 use crate::broker::owner::Owner;
 use crate::broker::seat::{Seat, Seats};
 use crate::broker::socket::message::{Answer, Operation};
-pub use crate::broker::view::{ConnectionView, Disconnected, Renamed};
+pub use crate::broker::view::{ConnectionView, Disconnected, Renamed, RevokedUser};
 pub use crate::broker::visit::{Callback, ConnectPage, Ending, ScopeLine};
 use crate::caller::Caller;
 use crate::clock::Clock;
@@ -264,6 +265,59 @@ impl Broker {
             })
             .await?;
         answer!(answer, Answer::Disconnect(done) => done)
+    }
+
+    /// Takes back all that a caller has: drops the pending flows, then disconnects every connection,
+    /// as [`Broker::disconnect`] does. The caller can connect again.
+    pub async fn revoke_user(&self, caller: &Caller) -> Result<RevokedUser, BrokerError> {
+        let answer = self
+            .perform(|| Operation::RevokeUser {
+                caller: caller.clone(),
+            })
+            .await?;
+        answer!(answer, Answer::RevokeUser(revoked) => revoked)
+    }
+
+    /// Records what happened, durably. A record that comes twice with the same request is kept once,
+    /// so that it can be repeated when its answer was lost.
+    pub async fn record(&self, event: Event) -> Result<(), BrokerError> {
+        let answer = self
+            .perform(|| Operation::Record {
+                event: Box::new(event.clone()),
+            })
+            .await?;
+        answer!(answer, Answer::Record => ())
+    }
+
+    /// Whether a call must not be answered that could not be recorded: `audit.required`.
+    pub fn must_record(&self) -> bool {
+        self.0.settings.config.audit.required
+    }
+
+    /// A page of the audit log, of all callers. For the operator, never for a client.
+    pub async fn audit(&self, query: AuditQuery) -> Result<AuditPage, BrokerError> {
+        let answer = self
+            .perform(|| Operation::Audit {
+                query: query.clone(),
+            })
+            .await?;
+        answer!(answer, Answer::Audit(page) => page)
+    }
+
+    /// Walks along the whole audit log. `noted` is a head that was written down elsewhere.
+    pub async fn verify_audit(&self, noted: Option<Point>) -> Result<Verdict, BrokerError> {
+        let answer = self.perform(|| Operation::VerifyAudit { noted }).await?;
+        answer!(answer, Answer::VerifyAudit(verdict) => verdict)
+    }
+
+    /// The hash that stands for the caller in the audit log, for the program's log.
+    pub async fn user(&self, caller: &Caller) -> Result<Hex<16>, BrokerError> {
+        let answer = self
+            .perform(|| Operation::User {
+                caller: caller.clone(),
+            })
+            .await?;
+        answer!(answer, Answer::User(user) => user)
     }
 
     /// Seals a handle that a client keeps for us (`requestState`), bound to `context`.

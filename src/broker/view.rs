@@ -72,3 +72,12 @@ pub struct Disconnected {
     /// `Err` why it was not.
     pub revoked: Result<bool, String>,
 }
+
+/// What a caller had.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct RevokedUser {
+    /// The connections, each with both outcomes.
+    pub connections: Vec<Disconnected>,
+    /// How many sign-ins were pending.
+    pub flows: usize,
+}

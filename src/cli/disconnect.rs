@@ -28,7 +28,7 @@ pub struct Args {
 
 /// Both outcomes.
 #[derive(Debug, Serialize)]
-struct Outcome {
+pub(super) struct Outcome {
     connection: Row,
     /// The provider took the permission back.
     revoked: bool,
@@ -53,7 +53,7 @@ pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
     Ok(exit.into())
 }
 
-fn outcome(done: &Disconnected) -> Outcome {
+pub(super) fn outcome(done: &Disconnected) -> Outcome {
     Outcome {
         connection: Row::new(&done.connection),
         revoked: done.revoked == Ok(true),
@@ -66,7 +66,7 @@ fn outcome(done: &Disconnected) -> Outcome {
     }
 }
 
-fn text(done: &Disconnected) -> String {
+pub(super) fn text(done: &Disconnected) -> String {
     let provider = &done.connection.provider;
     let account = visible(&done.connection.account);
     let at_provider = match &done.revoked {

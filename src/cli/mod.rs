@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod alias;
 pub mod app;
+pub mod audit;
 pub mod call;
 pub mod connect;
 pub mod connections;
@@ -17,6 +18,7 @@ mod ledger;
 pub mod link;
 mod named;
 pub mod output;
+pub mod revoke_user;
 pub mod signals;
 pub mod stdio;
 pub mod tools;
@@ -60,6 +62,8 @@ pub enum Command {
     Alias(alias::Args),
     Default(default::Args),
     Disconnect(disconnect::Args),
+    RevokeUser(revoke_user::Args),
+    Audit(audit::Args),
     Tools(tools::Args),
     Call(call::Args),
     Demo(demo::Args),
@@ -99,6 +103,8 @@ async fn command(app: App, command: Command) -> anyhow::Result<ExitCode> {
         Command::Alias(args) => alias::run(app, args).await,
         Command::Default(args) => default::run(app, args).await,
         Command::Disconnect(args) => disconnect::run(app, args).await,
+        Command::RevokeUser(args) => revoke_user::run(app, args).await,
+        Command::Audit(args) => audit::run(app, args).await,
         Command::Tools(args) => tools::run(app, args).await,
         Command::Call(args) => call::run(app, args).await,
         Command::Demo(args) => demo::run(args).await,

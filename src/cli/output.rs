@@ -77,18 +77,32 @@ pub fn styled(style: Style, text: &str) -> String {
 /// Writes the result: for a program, or for a person.
 pub fn result(json: bool, value: &impl Serialize, text: &str) -> anyhow::Result<()> {
     let mut stdout = anstream::stdout().lock();
-    let written = if json {
+    let done = if json {
         serde_json::to_writer_pretty(&mut stdout, value)
             .map_err(io::Error::from)
             .and_then(|()| writeln!(stdout))
     } else {
         writeln!(stdout, "{}", text.trim_end())
     };
-    match written.and_then(|()| stdout.flush()) {
+    written(done.and_then(|()| stdout.flush()))
+}
+
+fn written(done: io::Result<()>) -> anyhow::Result<()> {
+    match done {
         // The reader has seen enough: `valetkey tools | head`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => Ok(written?),
+        done => Ok(done?),
     }
+}
+
+/// Writes values for a program, one per line.
+pub fn lines(values: &[impl Serialize]) -> anyhow::Result<()> {
+    let mut text = String::new();
+    for value in values {
+        text.push_str(&serde_json::to_string(value)?);
+        text.push('\n');
+    }
+    written(io::stdout().lock().write_all(text.as_bytes()))
 }
 
 /// Tells the person how it goes. Without standard error there is nobody to tell.

@@ -28,6 +28,7 @@ pub(super) struct FileForm {
     pub(super) elicitation: Option<ElicitationForm>,
     pub(super) store: Option<Text>,
     pub(super) toolkits: Option<ToolkitsForm>,
+    pub(super) audit: Option<AuditForm>,
     pub(super) policy: Later,
 }
 
@@ -132,6 +133,14 @@ pub(super) struct ServerForm {
 #[serde(deny_unknown_fields)]
 pub(super) struct ElicitationForm {
     pub(super) legacy: Option<Text>,
+}
+
+/// `audit`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AuditForm {
+    pub(super) keep: Option<Text>,
+    pub(super) required: Option<Text>,
 }
 
 /// `toolkits`.

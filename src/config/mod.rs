@@ -56,6 +56,8 @@ pub struct Config {
     pub master_key: MasterKeySource,
     /// `toolkits`.
     pub toolkits: Toolkits,
+    /// `audit`.
+    pub audit: Audit,
 }
 
 /// `server`.
@@ -90,6 +92,16 @@ pub struct Toolkits {
     pub enabled: Vec<String>,
     /// `providers`: toolkit → id of the provider entry that serves it.
     pub providers: BTreeMap<String, String>,
+}
+
+/// `audit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// `keep`: how many records the audit log has room for. Default 20,000.
+    pub keep: u64,
+    /// `required`: no call is answered, and no write begun, that cannot be recorded. Default: a
+    /// call that cannot be recorded is answered all the same, with a warning in the log.
+    pub required: bool,
 }
 
 /// Where the master key of the vault comes from.
@@ -149,6 +161,7 @@ impl Config {
             server: sections::server(reader, &form.server.unwrap_or_default())?,
             elicitation: sections::elicitation(reader, form.elicitation.as_ref())?,
             toolkits: sections::toolkits(reader, &form.toolkits.unwrap_or_default(), &providers)?,
+            audit: sections::audit(reader, form.audit.as_ref())?,
             master_key: master_key(variables, &store_dir)?,
             store_dir,
             providers,

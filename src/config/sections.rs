@@ -1,4 +1,4 @@
-//! The small sections of the file: `server`, `elicitation`, `store`, `toolkits`.
+//! The small sections of the file: `server`, `elicitation`, `store`, `audit`, `toolkits`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,12 +7,17 @@ use url::Url;
 
 use crate::config::error::ConfigError;
 use crate::config::expand::{Reader, Text, line};
-use crate::config::file::{ElicitationForm, Later, ServerForm, ToolkitsForm};
+use crate::config::file::{AuditForm, ElicitationForm, Later, ServerForm, ToolkitsForm};
 use crate::config::provider::ProviderEntry;
-use crate::config::{Elicitation, Server, Toolkits, address, paths};
+use crate::config::{Audit, Elicitation, Server, Toolkits, address, paths};
 
 const DEFAULT_CALLBACK_PORT: u16 = 8419;
 const DEFAULT_TOOLKITS: [&str; 3] = ["gmail", "slack", "github"];
+
+const DEFAULT_AUDIT_KEEP: u64 = 20_000;
+
+/// Fewer records would hardly outlast the call that they are of; a million take about 1 GB.
+const AUDIT_KEEP: (u64, u64) = (10, 1_000_000);
 
 /// A flow lives 10 minutes; holding a call for longer cannot help.
 const LONGEST_HOLD_S: u64 = 600;
@@ -107,6 +112,22 @@ pub(super) fn store_dir(reader: Reader<'_>, store: Option<&Text>) -> Result<Path
             Err(reader.wrong(line(store), "store", problem))
         }
     }
+}
+
+/// `audit`.
+pub(super) fn audit(reader: Reader<'_>, form: Option<&AuditForm>) -> Result<Audit, ConfigError> {
+    let keep = form.and_then(|form| form.keep.as_ref());
+    let required = form.and_then(|form| form.required.as_ref());
+    Ok(Audit {
+        keep: match keep {
+            Some(keep) => reader.number("audit.keep", keep, AUDIT_KEEP)?,
+            None => DEFAULT_AUDIT_KEEP,
+        },
+        required: match required {
+            Some(required) => reader.flag("audit.required", required)?,
+            None => false,
+        },
+    })
 }
 
 /// `toolkits`.

@@ -11,9 +11,11 @@ use rmcp::model::{
     ServerConfig,
 };
 use rmcp::service::{RequestContext, RoleServer};
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use valetkey_toolkits::tool::Tool;
 
+use crate::audit::Hex;
 use crate::call::Calls;
 use crate::caller::Caller;
 use crate::config::Config;
@@ -37,6 +39,8 @@ pub struct Handler {
     states: RequestStates,
     info: ServerConfig,
     resumed: AtomicBool,
+    /// What stands for the caller in the log.
+    user: OnceCell<Hex<16>>,
 }
 
 impl Handler {
@@ -56,6 +60,7 @@ impl Handler {
             states,
             info,
             resumed: AtomicBool::new(false),
+            user: OnceCell::new(),
         }
     }
 
@@ -65,6 +70,17 @@ impl Handler {
         if !self.resumed.swap(true, Ordering::Relaxed) {
             self.calls.broker.stand_by();
         }
+    }
+
+    /// What stands for the caller in the log. None when the vault, whose key makes it, does not
+    /// open, which a call tells, or when there is none because nothing is configured.
+    async fn user(&self) -> Option<String> {
+        let broker = &self.calls.broker;
+        if broker.providers().is_empty() {
+            return None;
+        }
+        let user = self.user.get_or_try_init(|| broker.user(&self.caller));
+        user.await.ok().map(ToString::to_string)
     }
 
     async fn call(
@@ -153,7 +169,13 @@ impl ServerHandler for Handler {
             ),
             answer = self.call(tool, request, &context) => answer,
         };
+        let user = match outcome {
+            // The vault may be what is broken, and a cancelled call must not open it.
+            "broken" | "cancelled" => self.user.get().map(ToString::to_string),
+            _ => self.user().await,
+        };
         tracing::info!(
+            user.id = user,
             tool.name = tool.name,
             provider = tool.provider,
             outcome,

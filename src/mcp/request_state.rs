@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use crate::audit;
 use crate::broker::{Broker, BrokerError};
 use crate::caller::Caller;
 use crate::clock::Clock;
@@ -152,51 +153,11 @@ fn read(plain: &[u8]) -> Option<State> {
 
 /// The associated data of the encryption: whose call of what.
 fn context(subject: Subject<'_>) -> Vec<u8> {
-    let mut canonical = Vec::new();
-    write_object(subject.arguments, &mut canonical);
     let mut context = b"requestState tools/call\0".to_vec();
     context.extend(subject.caller.digest());
     context.extend(Sha256::digest(subject.tool));
-    context.extend(Sha256::digest(canonical));
+    context.extend(audit::digest(subject.arguments));
     context
-}
-
-/// JSON with sorted keys and whole numbers without a fraction: a client may parse the arguments and
-/// write them again before it retries.
-fn write(value: &Value, out: &mut Vec<u8>) {
-    match value {
-        Value::Object(members) => write_object(members, out),
-        Value::Array(items) => {
-            out.push(b'[');
-            for item in items {
-                write(item, out);
-                out.push(b',');
-            }
-            out.push(b']');
-        }
-        Value::Number(number) => match number.as_f64() {
-            // Beyond 2^53 the neighbours of a float are not told apart, so its text is kept.
-            Some(float) if float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0 => {
-                // Adding zero takes the sign off a negative zero.
-                out.extend(format!("{:.0}", float + 0.0).bytes());
-            }
-            _ => out.extend(number.to_string().bytes()),
-        },
-        simple => out.extend(simple.to_string().bytes()),
-    }
-}
-
-fn write_object(members: &Map<String, Value>, out: &mut Vec<u8>) {
-    let mut members: Vec<_> = members.iter().collect();
-    members.sort_unstable_by_key(|(name, _)| *name);
-    out.push(b'{');
-    for (name, value) in members {
-        out.extend(Value::from(name.as_str()).to_string().bytes());
-        out.push(b':');
-        write(value, out);
-        out.push(b',');
-    }
-    out.push(b'}');
 }
 
 #[cfg(test)]

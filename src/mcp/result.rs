@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use valetkey_toolkits::error::ToolError;
 use valetkey_toolkits::output::Output;
 
-use crate::broker::{BrokerError, Consent, ConsentReason, Denied, ErrorKind};
+use crate::broker::{BrokerError, Consent, ConsentReason, Denied};
 use crate::mcp::hold::url_elicitation;
 use crate::mcp::request_state::StateError;
 
@@ -54,17 +54,11 @@ pub(super) fn failed(error: &ToolError) -> CallToolResult {
 
 /// The broker says no.
 pub(super) fn denied(denied: &Denied) -> CallToolResult {
-    let mut facts = json!({ "message": denied.to_string() });
+    let mut facts = json!({ "message": denied.to_string(), "code": denied.code() });
     match denied {
-        Denied::AmbiguousAccount { accounts, .. } => {
-            facts["code"] = json!("ambiguous_account");
-            facts["accounts"] = json!(accounts);
-        }
-        Denied::NotAnAccount { .. } => facts["code"] = json!("not_an_account"),
-        Denied::Declined { retry_after_s, .. } => {
-            facts["code"] = json!("declined");
-            facts["retry_after_s"] = json!(retry_after_s);
-        }
+        Denied::AmbiguousAccount { accounts, .. } => facts["accounts"] = json!(accounts),
+        Denied::NotAnAccount { .. } => {}
+        Denied::Declined { retry_after_s, .. } => facts["retry_after_s"] = json!(retry_after_s),
     }
     let text = format!("Error ({}): {denied}", code(&facts));
     error_result(text, json!({ "error": facts }))
@@ -72,14 +66,7 @@ pub(super) fn denied(denied: &Denied) -> CallToolResult {
 
 /// The broker could not decide.
 pub(super) fn broken(error: &BrokerError) -> CallToolResult {
-    let code = match error.kind() {
-        ErrorKind::NotConfigured => "not_configured",
-        ErrorKind::Unusable => "unusable_provider",
-        ErrorKind::PortTaken => "port_taken",
-        ErrorKind::TooManyFlows => "too_many_sign_ins",
-        ErrorKind::Store | ErrorKind::Owner => "store_unavailable",
-        ErrorKind::Provider => "provider_error",
-    };
+    let code = error.kind().as_str();
     error_result(
         format!("Error ({code}): {error}"),
         json!({ "error": { "code": code, "message": error.to_string() } }),

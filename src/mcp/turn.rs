@@ -78,19 +78,17 @@ impl Turn<'_> {
             match self.resume(&retry, until).await {
                 Ok(resumed) => at = resumed,
                 Err(StateError::Broker(error)) => return broken(&error),
-                Err(refused) => return ("refused", Err(result::refused(&refused))),
+                Err(refused) => {
+                    let code = format!("request_state_{}", refused.reason());
+                    self.calls.refuse(self.call(), &code).await;
+                    return ("refused", Err(result::refused(&refused)));
+                }
             }
         }
         let mut waited = false;
         loop {
-            let call = Call {
-                caller: self.caller,
-                tool: self.tool,
-                arguments: self.arguments,
-                client_name: self.client_name,
-            };
             // Boxed, so that a call that waits for the person does not carry this around.
-            let consent = match Box::pin(self.calls.run(call)).await {
+            let consent = match Box::pin(self.calls.run(self.call())).await {
                 Outcome::Consent(consent) => consent,
                 Outcome::Finished(output) => return done("finished", result::finished(output)),
                 Outcome::Failed(error) => return done("failed", result::failed(&error)),
@@ -205,6 +203,15 @@ impl Turn<'_> {
             caller: self.caller,
             peer: self.peer,
             progress: self.progress.clone(),
+        }
+    }
+
+    fn call(&self) -> Call<'_> {
+        Call {
+            caller: self.caller,
+            tool: self.tool,
+            arguments: self.arguments,
+            client_name: self.client_name,
         }
     }
 

@@ -83,3 +83,16 @@ pub enum OAuthError {
         what: &'static str,
     },
 }
+
+impl OAuthError {
+    /// One word for programs, stable across versions.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::GrantRefused { code, .. } | Self::Refused { code, .. } => code,
+            Self::ClientRefused { .. } => "client_refused",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Malformed { .. } => "bad_response",
+            Self::Unusable { .. } => "unusable_provider",
+        }
+    }
+}

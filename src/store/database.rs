@@ -14,6 +14,8 @@ use sled::{Db, IVec, Tree};
 
 use crate::caller::Caller;
 use crate::seal::keyring::Keyring;
+use crate::store::audit::trail::{Pen, Trail};
+use crate::store::audit::{AuditPage, AuditQuery, Point, Verdict};
 use crate::store::lock::OwnerLock;
 use crate::store::records::{Connection, ConnectionId, Flow, FlowId, FlowStatus};
 use crate::store::rows::{self, RowError};
@@ -26,6 +28,7 @@ pub(super) struct Database {
     connections: Tree,
     flows: Tree,
     states: Tree,
+    audit: Trail,
     db: Db,
     /// sled's log, through a descriptor of ours.
     log: File,
@@ -63,12 +66,14 @@ impl Database {
             tree(rows::FLOWS)?,
             tree(rows::STATES)?,
         );
+        let audit = Trail::open(dir.clone(), tree(rows::AUDIT)?, &keyring)?;
         let database = Self {
             dir,
             keyring,
             connections,
             flows,
             states,
+            audit,
             db,
             log,
             writing: Mutex::new(()),
@@ -120,19 +125,39 @@ impl Database {
         self.read_all(self.flows.iter(), rows::FLOWS)
     }
 
+    pub(super) fn audit(&self, query: &AuditQuery) -> Result<AuditPage, StoreError> {
+        self.audit.page(&self.keyring, query)
+    }
+
+    pub(super) fn verify_audit(&self, noted: Option<Point>) -> Result<Verdict, StoreError> {
+        self.audit.verify(&self.keyring, noted)
+    }
+
+    pub(super) fn keyed_hash(&self, purpose: &str, message: &[u8]) -> [u8; 32] {
+        self.audit.keyed_hash(purpose, message)
+    }
+
     /// Applies all changes or none; returns once they are on the disk.
     pub(super) fn commit(&self, changes: &[Change]) -> Result<(), StoreError> {
         // The lock is poisoned only by a panic in here, which `check_writable` then reports.
         let _writing = self.writing.lock();
         self.check_writable()?;
-        let trees = (&self.connections, &self.flows, &self.states);
-        let applied = trees.transaction(|(connections, flows, states)| {
-            changes
-                .iter()
-                .try_for_each(|change| self.apply(change, connections, flows, states))
+        let pen = self.audit.pen(&self.keyring)?;
+        let trees = (
+            &self.connections,
+            &self.flows,
+            &self.states,
+            self.audit.tree(),
+        );
+        let applied = trees.transaction(|(connections, flows, states, audit)| {
+            let mut pen = pen.clone();
+            for change in changes {
+                self.apply(change, connections, flows, states, (audit, &mut pen))?;
+            }
+            Ok(pen)
         });
         let done = match applied {
-            Ok(()) => self.make_durable(),
+            Ok(pen) => self.make_durable().inspect(|()| self.audit.written(pen)),
             Err(TransactionError::Abort(refused)) => return Err(refused),
             Err(TransactionError::Storage(error)) => Err(StoreError::sled(&self.dir, &error)),
         };
@@ -158,6 +183,7 @@ impl Database {
         connections: &TransactionalTree,
         flows: &TransactionalTree,
         states: &TransactionalTree,
+        (audit, pen): (&TransactionalTree, &mut Pen),
     ) -> Result<(), Refused> {
         match change {
             Change::PutConnection(connection) => {
@@ -191,6 +217,10 @@ impl Database {
                     states.remove(state)?;
                 }
                 flows.remove(&id.0)?;
+            }
+            Change::AppendAudit { record, keep } => {
+                self.audit
+                    .append(&self.keyring, audit, pen, record, *keep)?;
             }
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! The vault: sealed rows in an embedded store, durable before they are acknowledged.
 
 pub mod alias;
+pub mod audit;
 pub mod records;
 pub mod sled;
 

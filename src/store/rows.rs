@@ -16,6 +16,9 @@ pub(super) const FLOWS: &str = "flows";
 /// SHA-256 of a `state` → the flow id that waits for it.
 pub(super) const STATES: &str = "states";
 
+/// The audit log; see [`crate::store::audit::trail`].
+pub(super) const AUDIT: &str = "audit";
+
 /// A record of more bytes than this is refused; see [`crate::store::open::SEGMENT_BYTES`].
 pub(super) const LIMIT: usize = 10 * 1024;
 

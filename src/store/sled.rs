@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::config::MasterKeySource;
+use crate::store::audit::{AuditPage, AuditQuery, AuditRecord, Point, Verdict};
 use crate::store::database::Database;
 use crate::store::open;
 use crate::store::records::{Connection, ConnectionId, Flow, FlowId};
@@ -35,6 +36,13 @@ pub enum Change {
     PutFlow(Flow),
     /// Deletes a flow, whatever its version.
     DeleteFlow(FlowId),
+    /// Appends a record to the audit log, unless it has one of the same request already.
+    AppendAudit {
+        /// The record. Its number is assigned here.
+        record: Box<AuditRecord>,
+        /// How many records are kept.
+        keep: u64,
+    },
 }
 
 /// Why the store cannot be opened or used; each message says what to do next.
@@ -132,6 +140,22 @@ impl Store {
     /// Every flow, expired ones included. There are at most 10,000.
     pub async fn flows(&self) -> Result<Vec<Flow>, StoreError> {
         self.on_disk(Database::flows).await
+    }
+
+    /// A page of the audit log.
+    pub async fn audit(&self, query: AuditQuery) -> Result<AuditPage, StoreError> {
+        self.on_disk(move |database| database.audit(&query)).await
+    }
+
+    /// Walks along the whole audit log; `noted` is a head that was written down elsewhere.
+    pub async fn verify_audit(&self, noted: Option<Point>) -> Result<Verdict, StoreError> {
+        self.on_disk(move |database| database.verify_audit(noted))
+            .await
+    }
+
+    /// A hash under a key of this vault, which stays the same when the data keys change.
+    pub fn keyed_hash(&self, purpose: &str, message: &[u8]) -> [u8; 32] {
+        self.0.keyed_hash(purpose, message)
     }
 
     /// Whether writes are still taken: not after one has failed. Drop all handles then, and open

@@ -303,8 +303,12 @@ fn a_call_whose_arguments_do_not_fit_asks_nobody() {
     assert!(
         !contents(host.world.home())
             .iter()
-            .any(|path| path.ends_with("db")),
-        "the store was opened"
+            .any(|path| path.ends_with("pending-flows")),
+        "a link was made"
+    );
+    assert!(
+        host.world.sandbox.log().is_empty(),
+        "the provider was asked"
     );
     assert_clean(server);
 }

@@ -184,6 +184,58 @@ async fn an_unreachable_provider_leaves_the_connection_alone() {
 }
 
 #[tokio::test]
+async fn a_provider_that_stays_away_is_asked_less_and_less_often_however_many_call() {
+    let world = World::new().await;
+    let process = world.process();
+    process.connect(&[READ]).await;
+    world.clock.advance(HOUR);
+    let away = || {
+        let fault = Fault::Status(503);
+        world
+            .sandbox
+            .fault(Site::Google, Endpoint::Refresh, fault, Times::Always);
+    };
+    let asked = || world.sandbox.count(Site::Google, Endpoint::Refresh);
+    let hundred_calls = || async {
+        let mut calls = JoinSet::new();
+        for _ in 0..100 {
+            let broker = process.broker.clone();
+            calls.spawn(async move { broker.access(&Caller::local(), &google(&[READ])).await });
+        }
+        while let Some(call) = calls.join_next().await {
+            let answer = call.unwrap();
+            assert!(matches!(answer, Err(BrokerError::OAuth(_))), "{answer:?}");
+        }
+    };
+    away();
+    hundred_calls().await;
+    assert_eq!(asked(), 1);
+    // A pause is at most a tenth longer than it says.
+    for (at, pause) in [5, 10, 20, 40, 60, 60, 60].into_iter().enumerate() {
+        world
+            .clock
+            .advance(Duration::from_millis(pause * 1_000 - 1));
+        hundred_calls().await;
+        assert_eq!(asked(), at + 1, "within {pause} s");
+        world.clock.advance(Duration::from_millis(pause * 100 + 1));
+        hundred_calls().await;
+        assert_eq!(asked(), at + 2, "after {pause} s");
+    }
+    world.sandbox.clear_faults();
+    world.clock.advance(Duration::from_secs(66));
+    process.granted(&[READ]).await;
+
+    // A success makes the next pause a short one again.
+    away();
+    world.clock.advance(HOUR);
+    let before = asked();
+    hundred_calls().await;
+    world.clock.advance(Duration::from_millis(5_501));
+    hundred_calls().await;
+    assert_eq!(asked(), before + 2);
+}
+
+#[tokio::test]
 async fn a_failed_refresh_does_not_matter_while_the_token_still_lives() {
     let world = World::new().await;
     let process = world.process();

@@ -46,7 +46,19 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the server as hosts do: with the six variables that all of them pass, and `more`.
     pub(crate) fn start(home: &Path, arguments: &[&str], more: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_valetkey"));
+        let command = Command::new(env!("CARGO_BIN_EXE_valetkey"));
+        Self::run(command, home, arguments, more)
+    }
+
+    /// The same with a server that a limit on the size of files does not end: its writes fail.
+    pub(crate) fn start_limitable(home: &Path, arguments: &[&str], more: &[(&str, &str)]) -> Self {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]);
+        command.arg(env!("CARGO_BIN_EXE_valetkey"));
+        Self::run(command, home, arguments, more)
+    }
+
+    fn run(mut command: Command, home: &Path, arguments: &[&str], more: &[(&str, &str)]) -> Self {
         command
             .env_clear()
             .env("HOME", home)

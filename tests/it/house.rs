@@ -15,14 +15,19 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("seal", &["config"]),
     ("oauth", &["config"]),
     ("store", &["seal", "config", "caller"]),
-    ("broker", &["oauth", "store", "config", "caller", "seal"]),
+    ("audit", &["store", "caller"]),
+    (
+        "broker",
+        &["audit", "oauth", "store", "config", "caller", "seal"],
+    ),
     ("consent", &["caller", "broker"]),
-    ("call", &["caller", "broker", "config"]),
-    ("mcp", &["caller", "broker", "call", "config"]),
+    ("call", &["caller", "broker", "audit", "config"]),
+    ("mcp", &["caller", "broker", "audit", "call", "config"]),
     ("demo", &["config"]),
     (
         "cli",
         &[
+            "audit",
             "broker",
             "call",
             "caller",

@@ -2,6 +2,7 @@
 
 use secrecy::SecretString;
 
+use crate::audit::{AuditKind, AuditOutcome, Event};
 use crate::broker::owner::Owner;
 use crate::broker::owner::browser::is_same_browser;
 use crate::broker::owner::other_account;
@@ -15,7 +16,10 @@ use crate::store::sled::{Change, Store, StoreError};
 
 /// Why an exchange did not end in a connection.
 struct Failure {
+    /// For the person. It may name accounts, so it is not logged.
     reason: String,
+    /// For the logs.
+    code: &'static str,
     /// The link still works.
     again: bool,
 }
@@ -109,6 +113,13 @@ impl Owner {
         error: &str,
     ) -> Result<SecretString, CallbackError> {
         let declined = error == "access_denied";
+        let record = if declined {
+            self.flow_event(AuditKind::Connect, AuditOutcome::Declined, &flow)
+        } else {
+            self.flow_event(AuditKind::Connect, AuditOutcome::Failed, &flow)
+                .error(known(error))
+        };
+        let record = self.recorded(store, record);
         flow.status = if declined {
             FlowStatus::Declined { browser_digest }
         } else {
@@ -119,7 +130,7 @@ impl Owner {
             }
         };
         let link_token = flow.link_token.clone();
-        match self.end(store, flow, Vec::new()).await {
+        match self.end(store, flow, vec![record]).await {
             Err(StoreError::Conflict) => Err(CallbackError::Used),
             Err(error) => Err(BrokerError::from(error).into()),
             Ok(()) => Ok(link_token),
@@ -153,14 +164,24 @@ impl Owner {
                         .await
                 }
             }
-            Err(Failure { reason, again }) => {
-                tracing::warn!(provider.id = provider.id(), "a sign-in failed: {reason}");
+            Err(Failure {
+                reason,
+                code,
+                again,
+            }) => {
+                tracing::warn!(
+                    provider.id = provider.id(),
+                    error.code = code,
+                    "a sign-in failed"
+                );
+                let event = self.flow_event(AuditKind::Connect, AuditOutcome::Failed, &flow);
+                let record = self.recorded(store, event.error(code));
                 flow.status = FlowStatus::Failed {
                     reason,
                     again,
                     browser_digest,
                 };
-                self.end_exchange(store, flow, Vec::new()).await
+                self.end_exchange(store, flow, vec![record]).await
             }
         }
     }
@@ -194,6 +215,7 @@ impl Owner {
                 identity.label,
                 flow.account_hint.as_deref().unwrap_or("another account"),
             ),
+            code: "other_account",
             again: true,
         })
     }
@@ -235,13 +257,34 @@ impl Owner {
         grant: Grant,
     ) -> Result<(), BrokerError> {
         let alias = flow.alias.clone();
+        let given = grant.clone();
         let placed = self.placed(store, &flow, identity, grant, alias).await?;
         flow.status = FlowStatus::Completed {
             connection: placed.connection.id,
             browser_digest,
         };
-        let put = Change::PutConnection(placed.connection.clone());
-        self.end_exchange(store, flow, vec![put]).await
+        let event = Event {
+            client: flow.client_name.clone(),
+            ..self.event(
+                AuditKind::Connect,
+                AuditOutcome::Finished,
+                &placed.connection,
+            )
+        };
+        let record = self.recorded(store, event);
+        let changes = vec![Change::PutConnection(placed.connection.clone()), record];
+        let (id, provider) = (flow.id, self.provider(&flow.provider_id).cloned());
+        let stored = self.end_exchange(store, flow, changes).await;
+        // The user was revoked meanwhile, and nobody knows of this grant.
+        if stored.is_err()
+            && matches!(store.flow(id).await, Ok(None))
+            && let Some(provider) = provider
+        {
+            let refresh_token = given.refresh_token.as_ref();
+            self.give_back(&provider, &given.access_token, refresh_token)
+                .await;
+        }
+        stored
     }
 
     /// [`Owner::end`] for a flow whose exchange is ours. Only the client's `decline` of the
@@ -307,6 +350,7 @@ fn is_expected(flow: &Flow, identity: &Identity) -> bool {
 }
 
 fn failure(error: OAuthError) -> Failure {
+    let code = error.code();
     let again = match &error {
         OAuthError::GrantRefused { .. } | OAuthError::Unreachable { .. } => true,
         OAuthError::ClientRefused { .. }
@@ -321,7 +365,26 @@ fn failure(error: OAuthError) -> Failure {
         ),
         other => other.to_string(),
     };
-    Failure { reason, again }
+    Failure {
+        reason,
+        code,
+        again,
+    }
+}
+
+/// The error code of the authorization response (RFC 6749 §4.1.2.1), if it is one.
+fn known(error: &str) -> &'static str {
+    const KNOWN: [&str; 7] = [
+        "invalid_scope",
+        "unauthorized_client",
+        "invalid_request",
+        "unsupported_response_type",
+        "server_error",
+        "temporarily_unavailable",
+        "access_denied",
+    ];
+    let known = KNOWN.into_iter().find(|code| *code == error);
+    known.unwrap_or("unknown_error")
 }
 
 /// Our sentence for an error code of the authorization response. The provider's own text is never

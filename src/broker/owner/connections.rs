@@ -1,5 +1,8 @@
 //! What a caller has connected, and taking it back.
 
+use std::time::Instant;
+
+use crate::audit::{AuditKind, AuditOutcome};
 use crate::broker::owner::Owner;
 use crate::broker::{BrokerError, ConnectionView, Disconnected};
 use crate::caller::Caller;
@@ -29,6 +32,7 @@ impl Owner {
         let Some(connection) = store.connection(caller, id).await? else {
             return Ok(None);
         };
+        let began = Instant::now();
         let grant = &connection.grant;
         let revoked = match self.provider(&connection.provider_id) {
             Some(provider) => {
@@ -42,7 +46,16 @@ impl Owner {
             None => Ok(false),
         };
         let delete = Change::DeleteConnection(caller.clone(), id);
-        store.commit(vec![delete]).await?;
+        let mut event = self
+            .event(AuditKind::Disconnect, AuditOutcome::Finished, &connection)
+            .took(began.elapsed());
+        match revoked {
+            Ok(true) => {}
+            Ok(false) => event = event.error("no_revocation"),
+            Err(_) => event = event.error("not_revoked"),
+        }
+        let record = self.recorded(&store, event);
+        store.commit(vec![delete, record]).await?;
         Ok(Some(Disconnected {
             connection: self.view(connection),
             revoked,

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::audit::{AuditKind, AuditOutcome};
 use crate::broker::owner::Owner;
 use crate::broker::owner::access::to_ask;
 use crate::broker::owner::vault::FlowKey;
@@ -228,7 +229,9 @@ impl Owner {
             }
             flow.elicitation_declined = true;
             flow.version += 1;
-            match store.commit(vec![Change::PutFlow(flow)]).await {
+            let event = self.flow_event(AuditKind::Elicitation, AuditOutcome::Declined, &flow);
+            let record = self.recorded(&store, event);
+            match store.commit(vec![Change::PutFlow(flow), record]).await {
                 Err(StoreError::Conflict) => {}
                 done => return Ok(done?),
             }

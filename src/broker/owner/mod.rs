@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod audit;
 mod browser;
 mod callback;
 mod connections;
@@ -9,6 +10,7 @@ mod flows;
 mod other_account;
 mod perform;
 mod refresh;
+mod revoke_user;
 mod vault;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::directory::Directory;
 use crate::broker::owner::accounts::AccountLocks;
+use crate::broker::owner::audit::Desk;
 use crate::broker::owner::refresh::Flights;
 use crate::broker::owner::vault::Vault;
 pub(super) use crate::broker::owner::vault::has_left_flows;
@@ -43,6 +46,7 @@ struct Inner {
     port: Arc<CallbackPort>,
     flights: Flights,
     accounts: AccountLocks,
+    desk: Desk,
     /// One flow is minted or joined at a time, so that a thousand calls share one link.
     minting: Mutex<()>,
     /// Processes that are connected.
@@ -68,6 +72,7 @@ impl Owner {
             port,
             flights: Flights::default(),
             accounts: AccountLocks::default(),
+            desk: Desk::default(),
             minting: Mutex::new(()),
             followers: AtomicUsize::new(0),
             used_at: std::sync::Mutex::new(Instant::now()),

@@ -3,6 +3,7 @@
 
 use secrecy::SecretString;
 
+use crate::audit::{AuditKind, AuditOutcome, Event};
 use crate::broker::owner::Owner;
 use crate::broker::owner::browser::is_same_browser;
 use crate::broker::{BrokerError, LinkError};
@@ -29,7 +30,9 @@ impl Owner {
             other: Box::new(other.clone()),
             browser_digest,
         };
-        let held = self.end_exchange(store, flow.clone(), Vec::new()).await;
+        let event = self.flow_event(AuditKind::Connect, AuditOutcome::Failed, &flow);
+        let record = self.recorded(store, event.error("other_account"));
+        let held = self.end_exchange(store, flow.clone(), vec![record]).await;
         if held.is_err() {
             self.let_go(&flow, &other).await;
         }
@@ -99,8 +102,17 @@ impl Owner {
             kept: true,
             browser_digest,
         };
+        let event = Event {
+            client: flow.client_name.clone(),
+            ..self.event(
+                AuditKind::Connect,
+                AuditOutcome::Finished,
+                &placed.connection,
+            )
+        };
         let put = Change::PutConnection(placed.connection.clone());
-        self.end(store, flow, vec![put]).await
+        let record = self.recorded(store, event);
+        self.end(store, flow, vec![put, record]).await
     }
 
     /// Forgets the other account, here first and then at the provider.

@@ -61,6 +61,18 @@ impl Owner {
                 connection,
                 is_default,
             } => Answer::SetDefault(self.set_default(&caller, connection, is_default).await?),
+            Operation::RevokeUser { caller } => {
+                Answer::RevokeUser(self.revoke_user(&caller).await?)
+            }
+            Operation::Record { event } => {
+                self.record(*event).await?;
+                Answer::Record
+            }
+            Operation::Audit { query } => Answer::Audit(self.audit(query).await?),
+            Operation::VerifyAudit { noted } => {
+                Answer::VerifyAudit(self.verify_audit(noted).await?)
+            }
+            Operation::User { caller } => Answer::User(self.user(&caller).await?),
             Operation::Seal { context, plaintext } => {
                 Answer::Seal(self.seal(&context, &plaintext).await?)
             }

@@ -6,11 +6,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
+use crate::audit::{AuditKind, AuditOutcome, Event};
 use crate::broker::BrokerError;
 use crate::broker::owner::Owner;
 use crate::caller::Caller;
@@ -24,8 +25,14 @@ use crate::store::sled::{Change, Store};
 const MARGIN: SignedDuration = SignedDuration::from_secs(60);
 
 /// After a provider could not be reached, callers of the same connection get the same error for
-/// this long instead of each asking again.
-const BACK_OFF: SignedDuration = SignedDuration::from_secs(5);
+/// this long instead of each asking again: longer after each failure in a row, up to the last.
+const BACK_OFF: [SignedDuration; 5] = [
+    SignedDuration::from_secs(5),
+    SignedDuration::from_secs(10),
+    SignedDuration::from_secs(20),
+    SignedDuration::from_secs(40),
+    SignedDuration::from_secs(60),
+];
 
 /// What became of a connection whose token was stale.
 #[derive(Debug)]
@@ -48,7 +55,37 @@ pub(super) struct Flights(Mutex<HashMap<ConnectionId, Flight>>);
 #[derive(Debug, Default)]
 struct Flight {
     lock: Arc<tokio::sync::Mutex<()>>,
-    failed: Option<(Timestamp, OAuthError)>,
+    failed: Option<Failure>,
+}
+
+/// The last failure of those in a row.
+#[derive(Debug)]
+struct Failure {
+    error: OAuthError,
+    at: Timestamp,
+    /// How long nobody asks again.
+    pause: SignedDuration,
+    /// How many there were in a row.
+    count: usize,
+}
+
+impl Flight {
+    fn failed(&mut self, error: OAuthError, at: Timestamp) {
+        let before = self.failed.as_ref().map_or(0, |failure| failure.count);
+        self.failed = Some(Failure {
+            error,
+            at,
+            pause: jittered(BACK_OFF[before.min(BACK_OFF.len() - 1)]),
+            count: before + 1,
+        });
+    }
+}
+
+/// A pause, up to a tenth longer: not all connections of a provider that is back ask at once.
+fn jittered(pause: SignedDuration) -> SignedDuration {
+    let mut random = [0];
+    getrandom::fill(&mut random).expect("the operating system's random numbers are available");
+    pause + pause * i32::from(random[0]) / 2_560
 }
 
 impl Flights {
@@ -154,11 +191,12 @@ impl Owner {
                 "{} no longer accepts the access token, and gave no refresh token.",
                 provider.title()
             );
-            return self.refused(store, connection, reason).await;
+            return self.refused(store, connection, reason, None).await;
         };
         let interrupted = connection.grant.refreshing_since.is_some();
         connection.grant.refreshing_since = Some(self.now());
-        put(store, &mut connection).await?;
+        put(store, &mut connection, None).await?;
+        let began = Instant::now();
         match provider
             .refresh(&self.0.settings.http, &refresh_token)
             .await
@@ -173,7 +211,14 @@ impl Owner {
                     scopes: tokens.scopes.unwrap_or(connection.grant.scopes),
                     refreshing_since: None,
                 };
-                put(store, &mut connection).await?;
+                let event = self
+                    .event(AuditKind::Refresh, AuditOutcome::Finished, &connection)
+                    .took(began.elapsed());
+                let record = self.recorded(store, event);
+                put(store, &mut connection, Some(record)).await?;
+                self.0
+                    .flights
+                    .with(connection.id, |flight| flight.failed = None);
                 Ok(Refreshed::Usable(connection))
             }
             Err(error @ OAuthError::GrantRefused { .. }) => {
@@ -181,14 +226,25 @@ impl Owner {
                 if interrupted {
                     reason.insert_str(0, "The previous refresh did not complete. ");
                 }
-                self.refused(store, connection, reason).await
+                let event = self
+                    .event(AuditKind::Refresh, AuditOutcome::Failed, &connection)
+                    .error(error.code())
+                    .took(began.elapsed());
+                self.refused(store, connection, reason, Some(event)).await
             }
             Err(error) => {
                 tracing::warn!(provider.id = provider.id(), error = %error, "refresh failed");
                 let now = self.now();
                 self.0.flights.with(connection.id, |flight| {
-                    flight.failed = Some((now, error.clone()));
+                    flight.failed(error.clone(), now);
                 });
+                let event = self
+                    .event(AuditKind::Refresh, AuditOutcome::Failed, &connection)
+                    .error(error.code())
+                    .took(began.elapsed());
+                if let Err(error) = self.record(event).await {
+                    tracing::warn!(%error, "a failed refresh could not be recorded");
+                }
                 Err(error.into())
             }
         }
@@ -199,6 +255,7 @@ impl Owner {
         store: &Store,
         mut connection: Connection,
         reason: String,
+        event: Option<Event>,
     ) -> Result<Refreshed, BrokerError> {
         tracing::info!(
             provider.id = connection.provider_id,
@@ -209,16 +266,17 @@ impl Owner {
             reason: reason.clone(),
         };
         connection.grant.refreshing_since = None;
-        put(store, &mut connection).await?;
+        let record = event.map(|event| self.recorded(store, event));
+        put(store, &mut connection, record).await?;
         Ok(Refreshed::Refused { connection, reason })
     }
 
     fn recent_failure(&self, id: ConnectionId, now: Timestamp) -> Option<OAuthError> {
         self.0.flights.with(id, |flight| {
-            flight
-                .failed
-                .take_if(|(at, _)| now.duration_since(*at).abs() >= BACK_OFF);
-            flight.failed.as_ref().map(|(_, error)| error.clone())
+            let failure = flight.failed.as_ref()?;
+            // Either way: a clock that was set back must not make the pause longer.
+            let passed = now.duration_since(failure.at).abs();
+            (passed < failure.pause).then(|| failure.error.clone())
         })
     }
 }
@@ -244,10 +302,16 @@ fn lives(grant: &Grant, now: Timestamp) -> bool {
     grant.expires_at.is_none_or(|end| now < end)
 }
 
-async fn put(store: &Store, connection: &mut Connection) -> Result<(), BrokerError> {
+/// Puts the connection, and the record of what happened to it.
+async fn put(
+    store: &Store,
+    connection: &mut Connection,
+    record: Option<Change>,
+) -> Result<(), BrokerError> {
     connection.version += 1;
+    let put = Change::PutConnection(connection.clone());
     store
-        .commit(vec![Change::PutConnection(connection.clone())])
+        .commit([Some(put), record].into_iter().flatten().collect())
         .await?;
     Ok(())
 }

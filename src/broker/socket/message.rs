@@ -5,8 +5,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::{AuditPage, AuditQuery, Event, Hex, Point, Verdict};
 use crate::broker::{
-    Access, ConnectionView, Disconnected, ErrorKind, FlowOutcome, Renamed, Requirement,
+    Access, ConnectionView, Disconnected, ErrorKind, FlowOutcome, Renamed, Requirement, RevokedUser,
 };
 use crate::caller::Caller;
 use crate::store::alias::Alias;
@@ -108,6 +109,21 @@ pub(in crate::broker) enum Operation {
         connection: ConnectionId,
         is_default: bool,
     },
+    RevokeUser {
+        caller: Caller,
+    },
+    Record {
+        event: Box<Event>,
+    },
+    Audit {
+        query: AuditQuery,
+    },
+    VerifyAudit {
+        noted: Option<Point>,
+    },
+    User {
+        caller: Caller,
+    },
     Seal {
         context: Vec<u8>,
         plaintext: Vec<u8>,
@@ -130,6 +146,11 @@ pub(in crate::broker) enum Answer {
     Disconnect(Option<Disconnected>),
     Rename(Renamed),
     SetDefault(Option<ConnectionView>),
+    RevokeUser(RevokedUser),
+    Record,
+    Audit(AuditPage),
+    VerifyAudit(Verdict),
+    User(Hex<16>),
     Seal(Vec<u8>),
     Unseal(Option<Vec<u8>>),
 }

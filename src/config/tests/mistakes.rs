@@ -275,6 +275,22 @@ const MISTAKES: &[(Part, &str, &[&str])] = &[
         "server: { hold_s: CANARY }",
         &[":1: server.hold_s must be a whole number from 0 to 600"],
     ),
+    (File, "audit: { kept: 10 }", &[":1: ", "`kept`", "`keep`"]),
+    (
+        File,
+        "audit:\n  keep: CANARY",
+        &[":2: audit.keep must be a whole number from 10 to 1000000"],
+    ),
+    (
+        File,
+        "audit: { keep: 9 }",
+        &[":1: audit.keep must be a whole number"],
+    ),
+    (
+        File,
+        "audit:\n  keep: 10\n  required: CANARY",
+        &[":3: audit.required must be true or false"],
+    ),
     (
         File,
         "elicitation: { legacy: CANARY }",

@@ -120,6 +120,11 @@ fn what_is_not_said_has_the_documented_default() {
     assert_eq!(config.server.hold_with_progress, Duration::from_mins(5));
     assert_eq!(config.server.hold_text, Duration::from_secs(4));
     assert_eq!(config.elicitation, Elicitation::Request);
+    let audit = Audit {
+        keep: 20_000,
+        required: false,
+    };
+    assert_eq!(config.audit, audit);
     assert_eq!(config.toolkits.enabled, ["gmail", "slack", "github"]);
     assert_eq!(config.store_dir, paths::store_dir(home.directory.path()));
     let MasterKeySource::File(file) = config.master_key else {
@@ -133,6 +138,7 @@ fn every_supported_key_outside_the_providers_is_taken_over() {
     let home = Home::with_file(
         "server:\n  public_url: https://mcp.example.com\n  callback_port: 9000\n  hold_s: 10\n  hold_with_progress_s: 20\n  hold_text_s: 0\n\
          elicitation: { legacy: error }\n\
+         audit: { keep: 500, required: true }\n\
          store: \"sled:/srv/vault\"\n\
          auth: { providers: [{ id: google-work, client_id: x, provider_id: google }] }\n\
          toolkits:\n  enabled: [gmail]\n  providers: { gmail: google-work }\n",
@@ -151,6 +157,11 @@ fn every_supported_key_outside_the_providers_is_taken_over() {
     assert_eq!(config.server.hold_with_progress, Duration::from_secs(20));
     assert_eq!(config.server.hold_text, Duration::ZERO);
     assert_eq!(config.elicitation, Elicitation::Error);
+    let audit = Audit {
+        keep: 500,
+        required: true,
+    };
+    assert_eq!(config.audit, audit);
     assert_eq!(config.store_dir, Path::new("/srv/vault"));
     assert_eq!(config.toolkits.enabled, ["gmail"]);
     assert_eq!(config.toolkits.providers["gmail"], "google-work");

@@ -1,5 +1,6 @@
 //! The store as its users see it, on real files.
 
+mod audit;
 mod durability;
 mod opening;
 mod privacy;
