@@ -10,7 +10,9 @@ use crate::cli::named::chosen;
 use crate::cli::output::{Exit, GOOD, Usage, result, styled, visible};
 use crate::store::alias::{Alias, NotAnAlias};
 
-/// Give a connected account a short name, which tools take as `account` and results show.
+/// Give a connected account a short name.
+///
+/// Tools take it as `account`, and results show it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The connection: its alias, its account, its id, or the beginning of its id. See `valetkey

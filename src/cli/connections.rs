@@ -14,7 +14,7 @@ use crate::cli::ledger::Ledger;
 use crate::cli::output::{BAD, BOLD, DIM, Exit, GOOD, result, styled, visible};
 use crate::store::records::ConnectionState;
 
-/// List the accounts that are connected, whether they work, and what each permission is good for.
+/// List the connected accounts, and which tools each permission lets work.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Print the list as JSON.

@@ -8,7 +8,7 @@ use crate::cli::connections::Row;
 use crate::cli::named::chosen;
 use crate::cli::output::{Exit, GOOD, Usage, result, styled, visible};
 
-/// Choose which of several accounts of a provider is used for reading when a call names none.
+/// Choose the account that reads use when several are connected and none is named.
 ///
 /// What writes or sends never uses it: with several accounts, such a call has to name one.
 #[derive(Debug, clap::Args)]
