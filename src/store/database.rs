@@ -16,10 +16,13 @@ use crate::caller::Caller;
 use crate::seal::keyring::Keyring;
 use crate::store::audit::trail::{Pen, Trail};
 use crate::store::audit::{AuditPage, AuditQuery, Point, Verdict};
+use crate::store::cure;
 use crate::store::lock::OwnerLock;
 use crate::store::records::{Connection, ConnectionId, Flow, FlowId, FlowStatus};
 use crate::store::rows::{self, RowError};
 use crate::store::sled::{Change, StoreError};
+use crate::store::space::{self, Reserve};
+use crate::store::tally::Tally;
 
 /// An open database. The fields are dropped in this order: sled, which flushes, before the lock.
 pub(super) struct Database {
@@ -29,9 +32,12 @@ pub(super) struct Database {
     flows: Tree,
     states: Tree,
     audit: Trail,
+    tally: Tally,
     db: Db,
     /// sled's log, through a descriptor of ours.
     log: File,
+    /// What writing leaves of the disk.
+    reserve: Reserve,
     /// One write at a time.
     writing: Mutex<()>,
     /// Why nothing more is written, once a write has failed. What the disk has then is unknown: a
@@ -67,6 +73,7 @@ impl Database {
             tree(rows::STATES)?,
         );
         let audit = Trail::open(dir.clone(), tree(rows::AUDIT)?, &keyring)?;
+        let tally = Tally::open(&dir, &db)?;
         let database = Self {
             dir,
             keyring,
@@ -74,8 +81,10 @@ impl Database {
             flows,
             states,
             audit,
+            tally,
             db,
             log,
+            reserve: Reserve::USUAL,
             writing: Mutex::new(()),
             broken: OnceLock::new(),
             _lock: lock,
@@ -139,9 +148,26 @@ impl Database {
 
     /// Applies all changes or none; returns once they are on the disk.
     pub(super) fn commit(&self, changes: &[Change]) -> Result<(), StoreError> {
+        self.write(changes, self.reserve.begin)
+    }
+
+    /// Like [`Database::commit`], and may use more of the disk.
+    pub(super) fn finish(&self, changes: &[Change]) -> Result<(), StoreError> {
+        self.write(changes, self.reserve.finish)
+    }
+
+    fn write(&self, changes: &[Change], reserve: u64) -> Result<(), StoreError> {
         // The lock is poisoned only by a panic in here, which `check_writable` then reports.
         let _writing = self.writing.lock();
         self.check_writable()?;
+        let is_put = |change: &&Change| {
+            !matches!(
+                change,
+                Change::DeleteConnection(..) | Change::DeleteFlow(_)
+            )
+        };
+        let puts = changes.iter().filter(is_put).count();
+        space::check(&self.dir, &self.dir, reserve + space::of_rows(puts))?;
         let pen = self.audit.pen(&self.keyring)?;
         let trees = (
             &self.connections,
@@ -157,13 +183,26 @@ impl Database {
             Ok(pen)
         });
         let done = match applied {
-            Ok(pen) => self.make_durable().inspect(|()| self.audit.written(pen)),
+            Ok(pen) => self
+                .count_and_make_durable()
+                .inspect(|()| self.audit.written(pen)),
             Err(TransactionError::Abort(refused)) => return Err(refused),
-            Err(TransactionError::Storage(error)) => Err(StoreError::sled(&self.dir, &error)),
+            Err(TransactionError::Storage(error)) => Err(self.unreadable(&error)),
         };
         done.inspect_err(|error| {
             self.broken.get_or_init(|| error.clone());
         })
+    }
+
+    /// A transaction that was applied → counted → durable → noted as such.
+    fn count_and_make_durable(&self) -> Result<(), StoreError> {
+        let count = self
+            .tally
+            .count()
+            .map_err(|error| self.unreadable(&error))?;
+        self.make_durable()?;
+        self.tally.note(count);
+        Ok(())
     }
 
     /// What sled applied → its log → the disk. The first step alone survives the end of this
@@ -271,15 +310,31 @@ impl Database {
         StoreError::damaged(&self.dir, "the database ended in the middle of a call")
     }
 
+    /// What reading failed with. Damage closes the store for writing, so that it is opened anew, and
+    /// cured.
+    fn unreadable(&self, error: &sled::Error) -> StoreError {
+        let told = StoreError::sled(&self.dir, error);
+        if let Some(cause) = cure::damage(error)
+            && self.broken.set(told.clone()).is_ok()
+            && let Err(error) = cure::wanted(&self.dir, cause)
+        {
+            tracing::error!(%error, "the damage of the vault could not be noted");
+        }
+        told
+    }
+
+    /// How the last cure went, for a person; only once.
+    pub(super) fn notice(&self) -> Result<Option<String>, StoreError> {
+        cure::notice(&self.dir)
+    }
+
     fn read<R: DeserializeOwned>(
         &self,
         tree: &Tree,
         name: &str,
         key: &[u8],
     ) -> Result<Option<R>, StoreError> {
-        let value = tree
-            .get(key)
-            .map_err(|error| StoreError::sled(&self.dir, &error))?;
+        let value = tree.get(key).map_err(|error| self.unreadable(&error))?;
         match value {
             Some(value) => self.row(rows::open(&self.keyring, name, key, &value)),
             None => Ok(None),
@@ -293,7 +348,7 @@ impl Database {
     ) -> Result<Vec<R>, StoreError> {
         let mut records = Vec::new();
         for row in found {
-            let (key, value) = row.map_err(|error| StoreError::sled(&self.dir, &error))?;
+            let (key, value) = row.map_err(|error| self.unreadable(&error))?;
             records.extend(self.row(rows::open(&self.keyring, name, &key, &value))?);
         }
         Ok(records)
@@ -419,6 +474,35 @@ mod tests {
         );
         assert_eq!(database.flows().unwrap().len(), 1);
         database.commit(&[put(1, 3)]).unwrap();
+    }
+
+    #[test]
+    fn a_full_disk_refuses_a_write_untouched_and_the_next_one_works_when_there_is_space() {
+        let folder = TempDir::new().unwrap();
+        let mut database = opened(&folder.path().join("vault"), &key());
+        let me = Caller::local();
+        let put = |version, id| Change::PutConnection(connection(version, &me, id, "token"));
+        database.commit(&[put(1, 1)]).unwrap();
+
+        let written = database.log.metadata().unwrap().len();
+        database.reserve.begin = u64::MAX / 2;
+        let full = |done| matches!(done, Err(StoreError::Full { .. }));
+        assert!(full(database.commit(&[put(1, 2)])));
+        assert!(full(
+            database.commit(&[Change::DeleteFlow(FlowId([1; 32]))])
+        ));
+        assert_eq!(database.log.metadata().unwrap().len(), written);
+        database.check_writable().unwrap();
+        assert_eq!(database.connections(&me).unwrap().len(), 1);
+        database
+            .finish(&[put(2, 1)])
+            .expect("what was begun may be finished");
+        database.reserve.finish = u64::MAX / 2;
+        assert!(full(database.finish(&[put(3, 1)])));
+
+        database.reserve = Reserve::USUAL;
+        database.commit(&[put(1, 2), put(3, 1)]).unwrap();
+        assert_eq!(database.connections(&me).unwrap().len(), 2);
     }
 
     #[test]

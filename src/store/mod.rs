@@ -5,12 +5,15 @@ pub mod audit;
 pub mod records;
 pub mod sled;
 
+mod cure;
 mod database;
 pub(crate) mod files;
 mod key_file;
 pub(crate) mod lock;
 mod open;
 mod rows;
+mod space;
+mod tally;
 
 #[cfg(test)]
 mod tests;

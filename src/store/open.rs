@@ -8,21 +8,21 @@ use crate::clock::Clock;
 use crate::config::MasterKeySource;
 use crate::seal::SealError;
 use crate::seal::keyring::Keyring;
+use crate::store::cure::{self, Fault};
+use crate::store::database::Database;
+use crate::store::files;
 use crate::store::key_file::KeySource;
 use crate::store::lock::OwnerLock;
 use crate::store::sled::StoreError;
-use crate::store::{database::Database, files};
-
-/// How long opening may take before we give up on it. sled has been seen to hang on damaged files.
-pub(super) const LIMIT: Duration = Duration::from_secs(10);
+use crate::store::space::{self, Reserve};
 
 /// The wrapped data keys and the format of the store. It lies beside the database, not in it, so
 /// that a wrong key is found before sled writes anything, which it does whenever it opens.
 const KEYRING: &str = "keyring";
 
 /// sled's own directory, and its log in there.
-const DATABASE: &str = "sled";
-const LOG: &str = "db";
+pub(super) const DATABASE: &str = "sled";
+pub(super) const LOG: &str = "db";
 
 /// How long to wait for sled's own lock.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
@@ -45,14 +45,14 @@ pub(super) fn open(
     let dir =
         std::path::absolute(dir).map_err(|error| StoreError::io(dir, "cannot be found", &error))?;
     let key = KeySource::new(master_key, &dir)?;
+    space::check(&dir, space::existing(&dir), Reserve::USUAL.begin)?;
     files::private_directory(&dir)?;
     files::local_file_system(&dir)?;
     let lock = OwnerLock::take(&dir)?;
     let keyring = unlock(&dir, key, clock)?;
 
     let home = dir.join(DATABASE);
-    files::create_directory(&home)?;
-    let db = open_database(&dir, &home)?;
+    let db = cure::open(&dir, &keyring, clock.now())?;
     let log = home.join(LOG);
     let log = File::open(&log).map_err(|error| StoreError::io(&log, "cannot be opened", &error))?;
     let database = Database::new(dir.clone(), keyring, db, log, lock)?;
@@ -109,7 +109,7 @@ fn refused(dir: &Path, error: &SealError) -> StoreError {
 
 /// Opens sled. We hold the owner's lock, so if sled's own is taken it is by a store that was just
 /// closed in this process and whose threads are still ending: that is worth a wait.
-fn open_database(dir: &Path, home: &Path) -> Result<sled::Db, StoreError> {
+pub(super) fn open_database(dir: &Path, home: &Path) -> Result<sled::Db, Fault> {
     let started = Instant::now();
     loop {
         match settings(home).open() {
@@ -118,14 +118,14 @@ fn open_database(dir: &Path, home: &Path) -> Result<sled::Db, StoreError> {
                 if error.to_string().starts_with("could not acquire lock") =>
             {
                 if started.elapsed() > LOCK_WAIT {
-                    return Err(StoreError::Locked {
+                    return Err(Fault::Other(StoreError::Locked {
                         path: dir.display().to_string(),
                         pid: "unknown".to_owned(),
-                    });
+                    }));
                 }
                 std::thread::sleep(Duration::from_millis(5));
             }
-            Err(error) => return Err(StoreError::sled(dir, &error)),
+            Err(error) => return Err(Fault::of(dir, &error)),
         }
     }
 }

@@ -67,6 +67,17 @@ pub enum StoreError {
     /// A row changed since it was read. The caller reads again and decides anew.
     #[error("the row was changed by another call")]
     Conflict,
+    /// Too little space is left on the disk. Nothing was touched, reads go on, and the next write
+    /// works as soon as there is space.
+    #[error(
+        "vault unavailable: disk full at {path} ({left}). Nothing was changed. Free space there, then try again."
+    )]
+    Full {
+        /// Where.
+        path: String,
+        /// How much is left, and how much is needed.
+        left: String,
+    },
     /// The disk or sled failed; after a failed write the store is read-only until reopened.
     #[error("the vault at {path} failed: {cause}. {fix}")]
     Failed {
@@ -84,27 +95,38 @@ impl Store {
     ///
     /// Takes the lock file, checks the directory's owner and mode, finds or (for a brand-new store
     /// only) makes the key, checks it against the store's key-check value, and only then lets sled
-    /// at the files. Gives up after 10 s.
+    /// at the files. A damaged database is cured, which [`Store::notice`] tells; each step has a
+    /// time limit.
     pub async fn open(
         dir: &Path,
         master_key: &MasterKeySource,
         clock: Clock,
     ) -> Result<Self, StoreError> {
-        let damaged = |cause: &str| StoreError::damaged(dir, cause);
         let (path, master_key) = (dir.to_owned(), master_key.clone());
         let opening = tokio::task::spawn_blocking(move || open::open(&path, &master_key, &clock));
-        match tokio::time::timeout(open::LIMIT, opening).await {
-            Ok(Ok(opened)) => opened.map(|database| Self(Arc::new(database))),
-            // sled panics on some damage.
-            Ok(Err(_)) => Err(damaged("the database could not be read to its end")),
-            Err(_) => Err(damaged("the database did not open within 10 seconds")),
-        }
+        let opened = opening
+            .await
+            .unwrap_or_else(|_| Err(StoreError::damaged(dir, "opening it failed")));
+        opened.map(|database| Self(Arc::new(database)))
+    }
+
+    /// How the last cure of a damaged store went, for a person; only once.
+    pub async fn notice(&self) -> Result<Option<String>, StoreError> {
+        self.on_disk(Database::notice).await
     }
 
     /// Applies all changes or none, durably. [`StoreError::Conflict`] when a put's version is not
-    /// the stored one plus one. Goes on to its end when the caller stops waiting.
+    /// the stored one plus one, [`StoreError::Full`] when the disk has too little space left. Goes
+    /// on to its end when the caller stops waiting.
     pub async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
         self.on_disk(move |database| database.commit(&changes))
+            .await
+    }
+
+    /// Like [`Store::commit`], for what cannot be done again: the provider has given a grant, or
+    /// taken one back. It may use what `commit` leaves of the disk.
+    pub async fn finish(&self, changes: Vec<Change>) -> Result<(), StoreError> {
+        self.on_disk(move |database| database.finish(&changes))
             .await
     }
 

@@ -1,6 +1,7 @@
 //! The store as its users see it, on real files.
 
 mod audit;
+mod damage;
 mod durability;
 mod opening;
 mod privacy;

@@ -1,0 +1,485 @@
+//! Curing a damaged database: what can be read of it goes into a new one.
+//!
+//! | step | after which |
+//! |---|---|
+//! | the journal says that a cure begins | a process that dies on the way is followed by one that goes on |
+//! | the database is moved to `corrupt-<time>` | the evidence is as it was found, and stays |
+//! | a copy of it is read row by row, once with its snapshot and once without | each row that opens with its key is kept, of the reading that went further |
+//! | a new database is made of them and put in its place | the store is sound |
+//! | the journal says how it went | it can be told once |
+//!
+//! Damage is noticed when sled cannot open the database, when it cannot read a page of it, and when
+//! the end of its log is gone ([`crate::store::tally`]). It is not noticed in what nobody reads. No
+//! row is ever wrong: each one opens with its key and in its place only, or counts as lost.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sled::Db;
+
+use crate::seal::keyring::Keyring;
+use crate::store::open::{self, DATABASE, LOG};
+use crate::store::sled::StoreError;
+use crate::store::space::{self, Reserve};
+use crate::store::{files, rows, tally};
+
+/// What this module knows of the last cure; beside the database, absent when there was none.
+const JOURNAL: &str = "cure.json";
+
+/// Where the damaged database is kept: `corrupt-` and the time.
+const EVIDENCE: &str = "corrupt-";
+const MOST_EVIDENCE: usize = 3;
+
+/// The copy that is read, and the database that is made.
+const COPY: &str = "sled.cure";
+const NEW: &str = "sled.cured";
+
+/// So many processes may die over reading the damaged database before it is left alone, and so many
+/// over the rest before nothing is tried any more.
+const READINGS: u32 = 3;
+const TRIES: u32 = 6;
+
+/// sled has been seen to hang on damaged files. This long for opening, and for each row.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Tree, key and sealed value of each row.
+type Rows = BTreeMap<(Vec<u8>, Vec<u8>), Vec<u8>>;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Journal {
+    /// Reading found damage; the next opening has to cure it.
+    Wanted { cause: String },
+    /// A cure has begun.
+    Curing {
+        cause: String,
+        evidence: String,
+        tries: u32,
+    },
+    /// The last cure is over, and nobody was told yet.
+    Cured { notice: String },
+}
+
+impl Journal {
+    /// None also when it cannot be understood: then there is nothing to go on with.
+    fn read(dir: &Path) -> Result<Option<Self>, StoreError> {
+        let text = files::read(&dir.join(JOURNAL), |_| Ok(()))?;
+        Ok(text.and_then(|text| serde_json::from_slice(&text).ok()))
+    }
+
+    fn write(&self, dir: &Path) -> Result<(), StoreError> {
+        let text = serde_json::to_vec(self).expect("names and sentences");
+        files::write_atomically(&dir.join(JOURNAL), &text)
+    }
+}
+
+/// Why a database does not open.
+pub(super) enum Fault {
+    /// It is damaged; how, in our words.
+    Damage(&'static str),
+    /// Something else is wrong: the disk, the permissions, the limits of this process.
+    Other(StoreError),
+}
+
+/// Opens the database of the store in `dir`, after a cure if it needs one.
+pub(super) fn open(dir: &Path, keyring: &Keyring, now: Timestamp) -> Result<Db, StoreError> {
+    let home = dir.join(DATABASE);
+    let (cause, evidence, tries) = match Journal::read(dir)? {
+        None | Some(Journal::Cured { .. }) => match try_to_open(dir, &home) {
+            Ok(db) => return Ok(db),
+            Err(Fault::Other(error)) => return Err(error),
+            Err(Fault::Damage(cause)) => (cause.to_owned(), None, 0),
+        },
+        Some(Journal::Wanted { cause }) => (cause, None, 0),
+        Some(Journal::Curing {
+            cause,
+            evidence,
+            tries,
+        }) => (cause, Some(evidence), tries),
+    };
+    let evidence = evidence.unwrap_or_else(|| unused_name(dir, now));
+    if tries >= TRIES {
+        return Err(StoreError::damaged(
+            dir,
+            "the database is damaged and could not be replaced",
+        ));
+    }
+    let kept = dir.join(&evidence);
+    let size = size(&home)?.max(size(&kept)?);
+    space::check(dir, dir, 2 * size + Reserve::USUAL.begin)?;
+    let journal = Journal::Curing {
+        cause: cause.clone(),
+        evidence,
+        tries: tries + 1,
+    };
+    journal.write(dir)?;
+    tracing::error!(
+        vault.damage = cause,
+        vault.copy = %kept.display(),
+        "the vault is damaged and is being repaired"
+    );
+    let notice = cure(dir, &home, &kept, keyring, tries < READINGS)?;
+    let db = match try_to_open(dir, &home) {
+        Ok(db) => db,
+        Err(Fault::Other(error)) => return Err(error),
+        Err(Fault::Damage(_)) => {
+            return Err(StoreError::damaged(
+                dir,
+                "the database is damaged, and so was the new one in its place",
+            ));
+        }
+    };
+    let notice = format!(
+        "The vault at {} was damaged ({cause}) and was repaired: {notice} The damaged files are \
+         kept in {}.",
+        dir.display(),
+        kept.display()
+    );
+    tracing::warn!("{notice}");
+    Journal::Cured { notice }.write(dir)?;
+    Ok(db)
+}
+
+/// Notes that reading found damage, so that the next opening cures it.
+pub(super) fn wanted(dir: &Path, cause: &str) -> Result<(), StoreError> {
+    let cause = cause.to_owned();
+    Journal::Wanted { cause }.write(dir)
+}
+
+/// How the last cure went, for a person; only once.
+pub(super) fn notice(dir: &Path) -> Result<Option<String>, StoreError> {
+    let Some(Journal::Cured { notice }) = Journal::read(dir)? else {
+        return Ok(None);
+    };
+    let path = dir.join(JOURNAL);
+    fs::remove_file(&path).map_err(|error| StoreError::io(&path, "cannot be removed", &error))?;
+    Ok(Some(notice))
+}
+
+/// Puts a sound database in the place of the damaged one. What became of the rows, in a sentence.
+fn cure(
+    dir: &Path,
+    home: &Path,
+    kept: &Path,
+    keyring: &Keyring,
+    read: bool,
+) -> Result<String, StoreError> {
+    let failed = |error| StoreError::io(dir, "is damaged and cannot be repaired", &error);
+    let evidence = kept.join(DATABASE);
+    if !evidence.exists() {
+        drop_old_evidence(dir).map_err(failed)?;
+        files::create_directory(kept)?;
+        fs::rename(home, &evidence).map_err(failed)?;
+        files::secure_tree(kept)?;
+        files::sync_directory(dir).map_err(failed)?;
+    }
+    let (copy, new) = (dir.join(COPY), dir.join(NEW));
+    remove(&copy).map_err(failed)?;
+    remove(&new).map_err(failed)?;
+    let mut found = Found::default();
+    if read {
+        for with_snapshot in [true, false] {
+            copy_log(&evidence, &copy, with_snapshot).map_err(failed)?;
+            found = found.or_better(read_out(&copy, keyring));
+            remove(&copy).map_err(failed)?;
+        }
+    }
+    make(dir, &new, &found.rows)?;
+    remove(home).map_err(failed)?;
+    fs::rename(&new, home).map_err(failed)?;
+    files::sync_directory(dir).map_err(failed)?;
+    Ok(found.in_words())
+}
+
+/// What was read of a damaged database.
+#[derive(Default)]
+struct Found {
+    rows: Rows,
+    /// Every tree was read to its end, and every row opened.
+    whole: bool,
+    /// How many transactions the database had counted.
+    count: u64,
+}
+
+impl Found {
+    /// The one of the two that lost less.
+    fn or_better(self, other: Self) -> Self {
+        let worth = |found: &Self| (found.count, found.whole, found.rows.len());
+        if worth(&other) > worth(&self) {
+            other
+        } else {
+            self
+        }
+    }
+
+    fn in_words(&self) -> String {
+        let is_connection = |(tree, _): &&(Vec<u8>, Vec<u8>)| tree == rows::CONNECTIONS.as_bytes();
+        let connections = match self.rows.keys().filter(is_connection).count() {
+            0 => "no connection".to_owned(),
+            1 => "one connection".to_owned(),
+            more => format!("{more} connections"),
+        };
+        if self.whole {
+            format!(
+                "{connections} could be read. What was saved last may be missing; if a connection \
+                 is, connect it again."
+            )
+        } else {
+            format!("{connections} could be read. Connect again what is missing.")
+        }
+    }
+}
+
+enum Reading {
+    Row(Vec<u8>, Vec<u8>, Vec<u8>),
+    Count(u64),
+    /// Something could not be read.
+    Gap,
+    End,
+}
+
+/// Reads what can be read, whatever sled does: each step that panics ends alone, and a thread that
+/// hangs is left behind.
+fn read_out(copy: &Path, keyring: &Keyring) -> Found {
+    let (sender, receiver) = channel();
+    let copy = copy.to_owned();
+    thread::spawn(move || {
+        // Nobody listens any more when this fails.
+        let _ = catch_unwind(AssertUnwindSafe(|| send_rows(&copy, &sender)));
+    });
+    collect(&receiver, keyring)
+}
+
+fn collect(receiver: &Receiver<Reading>, keyring: &Keyring) -> Found {
+    let mut found = Found {
+        whole: true,
+        ..Found::default()
+    };
+    loop {
+        match receiver.recv_timeout(LIMIT) {
+            Ok(Reading::Row(tree, key, value)) => {
+                if opens(keyring, &tree, &key, &value) {
+                    found.rows.insert((tree, key), value);
+                } else {
+                    found.whole = false;
+                }
+            }
+            Ok(Reading::Count(count)) => found.count = count,
+            Ok(Reading::Gap) => found.whole = false,
+            Ok(Reading::End) => return found,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                found.whole = false;
+                return found;
+            }
+        }
+    }
+}
+
+/// Whether a row of one of the sealed trees opens with its key and in its place.
+fn opens(keyring: &Keyring, tree: &[u8], key: &[u8], value: &[u8]) -> bool {
+    let sealed = rows::SEALED.iter().find(|name| name.as_bytes() == tree);
+    sealed.is_none_or(|name| keyring.open_row(name, key, value).is_some())
+}
+
+fn send_rows(copy: &Path, sender: &Sender<Reading>) {
+    let Ok(db) = open::settings(copy).open() else {
+        return;
+    };
+    if let Ok(Ok(count)) = catch_unwind(AssertUnwindSafe(|| tally::counted(&db))) {
+        let _ = sender.send(Reading::Count(count));
+    }
+    for name in db.tree_names() {
+        let tree = catch_unwind(AssertUnwindSafe(|| db.open_tree(&name)));
+        let Ok(Ok(tree)) = tree else {
+            let _ = sender.send(Reading::Gap);
+            continue;
+        };
+        // From both ends to the first damage.
+        if !send_tree(&name, sender, tree.iter()) {
+            let _ = sender.send(Reading::Gap);
+            send_tree(&name, sender, tree.iter().rev());
+        }
+    }
+    let _ = sender.send(Reading::End);
+}
+
+/// False: there is more, and it cannot be read.
+fn send_tree(
+    name: &[u8],
+    sender: &Sender<Reading>,
+    found: impl Iterator<Item = sled::Result<(sled::IVec, sled::IVec)>>,
+) -> bool {
+    let sent = catch_unwind(AssertUnwindSafe(|| {
+        for row in found {
+            let Ok((key, value)) = row else { return false };
+            let _ = sender.send(Reading::Row(name.to_vec(), key.to_vec(), value.to_vec()));
+        }
+        true
+    }));
+    sent.unwrap_or(false)
+}
+
+/// Makes a database of these rows, durably.
+fn make(dir: &Path, new: &Path, rows: &Rows) -> Result<(), StoreError> {
+    files::create_directory(new)?;
+    let failed = |error| StoreError::sled(dir, &error);
+    let db = open::settings(new).open().map_err(failed)?;
+    for ((tree, key), value) in rows {
+        let tree = db.open_tree(tree).map_err(failed)?;
+        tree.insert(key, value.as_slice()).map_err(failed)?;
+    }
+    tally::take_up(dir, &db).map_err(failed)?;
+    db.flush().map_err(failed)?;
+    drop(db);
+    files::secure_tree(new)
+}
+
+/// Opens sled in a thread of its own, and its trees.
+fn try_to_open(dir: &Path, home: &Path) -> Result<Db, Fault> {
+    files::create_directory(home).map_err(Fault::Other)?;
+    let (sender, receiver) = channel();
+    let (dir, home) = (dir.to_owned(), home.to_owned());
+    let store = dir.clone();
+    thread::spawn(move || {
+        let opened = catch_unwind(AssertUnwindSafe(|| open_trees(&dir, &home)));
+        let opened = opened.unwrap_or(Err(Fault::Damage(
+            "the database could not be read to its end",
+        )));
+        let _ = sender.send(opened);
+    });
+    // Longer than it may wait for a lock.
+    receiver.recv_timeout(LIMIT + LIMIT).unwrap_or_else(|_| {
+        let cause = "the database did not open within 20 seconds";
+        Err(Fault::Other(StoreError::damaged(&store, cause)))
+    })
+}
+
+fn open_trees(dir: &Path, home: &Path) -> Result<Db, Fault> {
+    let db = open::open_database(dir, home)?;
+    for name in rows::SEALED {
+        db.open_tree(name).map_err(|error| Fault::of(dir, &error))?;
+    }
+    db.flush().map_err(|error| Fault::of(dir, &error))?;
+    let counted = tally::counted(&db).map_err(|error| Fault::of(dir, &error))?;
+    if counted < tally::noted(dir) {
+        return Err(Fault::Damage("what was saved last is not in it"));
+    }
+    Ok(db)
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl Fault {
+    pub(super) fn of(dir: &Path, error: &sled::Error) -> Self {
+        match damage(error) {
+            Some(cause) => Self::Damage(cause),
+            None => Self::Other(StoreError::sled(dir, error)),
+        }
+    }
+}
+
+/// How the database is damaged, if that is what sled says.
+pub(super) fn damage(error: &sled::Error) -> Option<&'static str> {
+    match error {
+        sled::Error::Corruption { .. } => Some("a part of the database cannot be read"),
+        sled::Error::Unsupported(_) => Some("the settings of the database are not its own"),
+        sled::Error::ReportableBug(_) => Some("the database contradicts itself"),
+        sled::Error::CollectionNotFound(_) => Some("a part of the database is missing"),
+        sled::Error::Io(error) => match error.kind() {
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::InvalidData
+            | io::ErrorKind::InvalidInput => Some("the database ends too early"),
+            _ => None,
+        },
+    }
+}
+
+/// Copies the log and what belongs to it, but not the settings, which sled makes anew.
+fn copy_log(from: &Path, to: &Path, with_snapshot: bool) -> io::Result<()> {
+    fs::create_dir(to)?;
+    for file in fs::read_dir(from)? {
+        let file = file?;
+        let name = file.file_name();
+        let wanted = name == LOG || (with_snapshot && name.to_string_lossy().starts_with("snap."));
+        if wanted && file.file_type()?.is_file() {
+            fs::copy(file.path(), to.join(name))?;
+        }
+    }
+    let (blobs, copies) = (from.join("blobs"), to.join("blobs"));
+    if blobs.is_dir() {
+        fs::create_dir(&copies)?;
+        for blob in fs::read_dir(blobs)? {
+            let blob = blob?;
+            fs::copy(blob.path(), copies.join(blob.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
+fn unused_name(dir: &Path, now: Timestamp) -> String {
+    let time = now.strftime("%Y%m%dT%H%M%S.%3fZ").to_string();
+    let first = format!("{EVIDENCE}{time}");
+    let more = (2..).map(|n| format!("{EVIDENCE}{time}-{n}"));
+    std::iter::once(first)
+        .chain(more)
+        .find(|name| !dir.join(name).exists())
+        .expect("numbers do not end")
+}
+
+/// Makes room for one more.
+fn drop_old_evidence(dir: &Path) -> io::Result<()> {
+    let mut evidence: Vec<PathBuf> = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(EVIDENCE) {
+            evidence.push(entry.path());
+        }
+    }
+    evidence.sort();
+    let spare = (evidence.len() + 1).saturating_sub(MOST_EVIDENCE);
+    evidence
+        .iter()
+        .take(spare)
+        .try_for_each(|path| remove(path))
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+/// The bytes of all files below `path`.
+fn size(path: &Path) -> Result<u64, StoreError> {
+    fn of(path: &Path) -> io::Result<u64> {
+        let mut size = 0;
+        let entries = match fs::read_dir(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            let found = entry.metadata()?;
+            size += if found.is_dir() {
+                of(&entry.path())?
+            } else {
+                found.len()
+            };
+        }
+        Ok(size)
+    }
+    of(path).map_err(|error| StoreError::io(path, "cannot be read", &error))
+}
