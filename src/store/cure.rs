@@ -12,12 +12,11 @@
 //! the end of its log is gone ([`crate::store::tally`]). It is not noticed in what nobody reads. No
 //! row is ever wrong: each one opens with its key and in its place only, or counts as lost.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
@@ -26,7 +25,8 @@ use serde::{Deserialize, Serialize};
 use sled::Db;
 
 use crate::seal::keyring::Keyring;
-use crate::store::open::{self, DATABASE, LOG};
+use crate::store::open::{self, DATABASE};
+use crate::store::salvage::{self, Found, Rows};
 use crate::store::sled::StoreError;
 use crate::store::space::{self, Reserve};
 use crate::store::{files, rows, tally};
@@ -47,11 +47,9 @@ const NEW: &str = "sled.cured";
 const READINGS: u32 = 3;
 const TRIES: u32 = 6;
 
-/// sled has been seen to hang on damaged files. This long for opening, and for each row.
-const LIMIT: Duration = Duration::from_secs(10);
-
-/// Tree, key and sealed value of each row.
-type Rows = BTreeMap<(Vec<u8>, Vec<u8>), Vec<u8>>;
+/// sled has been seen to hang on damaged files. This long for opening, longer than a lock is waited
+/// for.
+const LIMIT: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -187,8 +185,8 @@ fn cure(
     let mut found = Found::default();
     if read {
         for with_snapshot in [true, false] {
-            copy_log(&evidence, &copy, with_snapshot).map_err(failed)?;
-            found = found.or_better(read_out(&copy, keyring));
+            salvage::copy(&evidence, &copy, with_snapshot).map_err(failed)?;
+            found = found.or_better(salvage::read(&copy, keyring));
             remove(&copy).map_err(failed)?;
         }
     }
@@ -197,134 +195,6 @@ fn cure(
     fs::rename(&new, home).map_err(failed)?;
     files::sync_directory(dir).map_err(failed)?;
     Ok(found.in_words())
-}
-
-/// What was read of a damaged database.
-#[derive(Default)]
-struct Found {
-    rows: Rows,
-    /// Every tree was read to its end, and every row opened.
-    whole: bool,
-    /// How many transactions the database had counted.
-    count: u64,
-}
-
-impl Found {
-    /// The one of the two that lost less.
-    fn or_better(self, other: Self) -> Self {
-        let worth = |found: &Self| (found.count, found.whole, found.rows.len());
-        if worth(&other) > worth(&self) {
-            other
-        } else {
-            self
-        }
-    }
-
-    fn in_words(&self) -> String {
-        let is_connection = |(tree, _): &&(Vec<u8>, Vec<u8>)| tree == rows::CONNECTIONS.as_bytes();
-        let connections = match self.rows.keys().filter(is_connection).count() {
-            0 => "no connection".to_owned(),
-            1 => "one connection".to_owned(),
-            more => format!("{more} connections"),
-        };
-        if self.whole {
-            format!(
-                "{connections} could be read. What was saved last may be missing; if a connection \
-                 is, connect it again."
-            )
-        } else {
-            format!("{connections} could be read. Connect again what is missing.")
-        }
-    }
-}
-
-enum Reading {
-    Row(Vec<u8>, Vec<u8>, Vec<u8>),
-    Count(u64),
-    /// Something could not be read.
-    Gap,
-    End,
-}
-
-/// Reads what can be read, whatever sled does: each step that panics ends alone, and a thread that
-/// hangs is left behind.
-fn read_out(copy: &Path, keyring: &Keyring) -> Found {
-    let (sender, receiver) = channel();
-    let copy = copy.to_owned();
-    thread::spawn(move || {
-        // Nobody listens any more when this fails.
-        let _ = catch_unwind(AssertUnwindSafe(|| send_rows(&copy, &sender)));
-    });
-    collect(&receiver, keyring)
-}
-
-fn collect(receiver: &Receiver<Reading>, keyring: &Keyring) -> Found {
-    let mut found = Found {
-        whole: true,
-        ..Found::default()
-    };
-    loop {
-        match receiver.recv_timeout(LIMIT) {
-            Ok(Reading::Row(tree, key, value)) => {
-                if opens(keyring, &tree, &key, &value) {
-                    found.rows.insert((tree, key), value);
-                } else {
-                    found.whole = false;
-                }
-            }
-            Ok(Reading::Count(count)) => found.count = count,
-            Ok(Reading::Gap) => found.whole = false,
-            Ok(Reading::End) => return found,
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                found.whole = false;
-                return found;
-            }
-        }
-    }
-}
-
-/// Whether a row of one of the sealed trees opens with its key and in its place.
-fn opens(keyring: &Keyring, tree: &[u8], key: &[u8], value: &[u8]) -> bool {
-    let sealed = rows::SEALED.iter().find(|name| name.as_bytes() == tree);
-    sealed.is_none_or(|name| keyring.open_row(name, key, value).is_some())
-}
-
-fn send_rows(copy: &Path, sender: &Sender<Reading>) {
-    let Ok(db) = open::settings(copy).open() else {
-        return;
-    };
-    if let Ok(Ok(count)) = catch_unwind(AssertUnwindSafe(|| tally::counted(&db))) {
-        let _ = sender.send(Reading::Count(count));
-    }
-    for name in db.tree_names() {
-        let tree = catch_unwind(AssertUnwindSafe(|| db.open_tree(&name)));
-        let Ok(Ok(tree)) = tree else {
-            let _ = sender.send(Reading::Gap);
-            continue;
-        };
-        // From both ends to the first damage.
-        if !send_tree(&name, sender, tree.iter()) {
-            let _ = sender.send(Reading::Gap);
-            send_tree(&name, sender, tree.iter().rev());
-        }
-    }
-    let _ = sender.send(Reading::End);
-}
-
-/// False: there is more, and it cannot be read.
-fn send_tree(
-    name: &[u8],
-    sender: &Sender<Reading>,
-    found: impl Iterator<Item = sled::Result<(sled::IVec, sled::IVec)>>,
-) -> bool {
-    let sent = catch_unwind(AssertUnwindSafe(|| {
-        for row in found {
-            let Ok((key, value)) = row else { return false };
-            let _ = sender.send(Reading::Row(name.to_vec(), key.to_vec(), value.to_vec()));
-        }
-        true
-    }));
-    sent.unwrap_or(false)
 }
 
 /// Makes a database of these rows, durably.
@@ -355,8 +225,7 @@ fn try_to_open(dir: &Path, home: &Path) -> Result<Db, Fault> {
         )));
         let _ = sender.send(opened);
     });
-    // Longer than it may wait for a lock.
-    receiver.recv_timeout(LIMIT + LIMIT).unwrap_or_else(|_| {
+    receiver.recv_timeout(LIMIT).unwrap_or_else(|_| {
         let cause = "the database did not open within 20 seconds";
         Err(Fault::Other(StoreError::damaged(&store, cause)))
     })
@@ -404,28 +273,6 @@ pub(super) fn damage(error: &sled::Error) -> Option<&'static str> {
             _ => None,
         },
     }
-}
-
-/// Copies the log and what belongs to it, but not the settings, which sled makes anew.
-fn copy_log(from: &Path, to: &Path, with_snapshot: bool) -> io::Result<()> {
-    fs::create_dir(to)?;
-    for file in fs::read_dir(from)? {
-        let file = file?;
-        let name = file.file_name();
-        let wanted = name == LOG || (with_snapshot && name.to_string_lossy().starts_with("snap."));
-        if wanted && file.file_type()?.is_file() {
-            fs::copy(file.path(), to.join(name))?;
-        }
-    }
-    let (blobs, copies) = (from.join("blobs"), to.join("blobs"));
-    if blobs.is_dir() {
-        fs::create_dir(&copies)?;
-        for blob in fs::read_dir(blobs)? {
-            let blob = blob?;
-            fs::copy(blob.path(), copies.join(blob.file_name()))?;
-        }
-    }
-    Ok(())
 }
 
 fn unused_name(dir: &Path, now: Timestamp) -> String {

@@ -12,6 +12,7 @@ mod key_file;
 pub(crate) mod lock;
 mod open;
 mod rows;
+mod salvage;
 mod space;
 mod tally;
 
