@@ -154,7 +154,7 @@ impl Calls {
             })
         });
         Api::new(ApiSettings {
-            client: self.http.client().clone(),
+            client: self.http.client(),
             base_url: granted.api_base_url,
             access_token: granted.access_token,
             renew,

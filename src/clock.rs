@@ -16,7 +16,7 @@ impl Clock {
         Self(None)
     }
 
-    /// A clock that stands at `start` until [`Clock::advance`] moves it. Clones share the time.
+    /// A clock that stands at `start` until [`Clock::advance`] or [`Clock::set`] moves it. Clones share the time.
     pub fn standing_at(start: Timestamp) -> Self {
         Self(Some(Arc::new(AtomicI64::new(start.as_millisecond()))))
     }
@@ -31,6 +31,13 @@ impl Clock {
             None => Timestamp::now(),
             Some(millis) => Timestamp::from_millisecond(millis.load(Ordering::SeqCst))
                 .expect("a test keeps its clock within jiff's range"),
+        }
+    }
+
+    /// Sets a test's clock, also back. The system's clock is left alone.
+    pub fn set(&self, time: Timestamp) {
+        if let Some(millis) = &self.0 {
+            millis.store(time.as_millisecond(), Ordering::SeqCst);
         }
     }
 

@@ -18,25 +18,37 @@ impl Http {
         Self::default()
     }
 
-    /// The shared client.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that builds the HTTP client"
-    )]
-    pub fn client(&self) -> &reqwest::Client {
-        self.0.get_or_init(|| {
-            // Fails only when a provider is installed already, which is as good.
-            rustls::crypto::ring::default_provider()
-                .install_default()
-                .ok();
-            reqwest::Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .connect_timeout(Duration::from_secs(5))
-                .read_timeout(Duration::from_secs(15))
-                .timeout(Duration::from_mins(1))
-                .user_agent(concat!("valetkey/", env!("CARGO_PKG_VERSION")))
-                .build()
-                .expect("the TLS settings are constant")
-        })
+    /// The shared client. While the system's roots cannot be read (no file descriptors are left,
+    /// say) it is one that trusts nobody, so that every TLS connection fails; the next call tries
+    /// again.
+    pub fn client(&self) -> reqwest::Client {
+        if let Some(client) = self.0.get() {
+            return client.clone();
+        }
+        // Fails only when a provider is installed already, which is as good.
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .ok();
+        if let Ok(client) = builder().build() {
+            return self.0.get_or_init(|| client).clone();
+        }
+        tracing::warn!("the system's certificate roots could not be read");
+        builder()
+            .tls_certs_only([])
+            .build()
+            .expect("without roots to read, the TLS settings are constant")
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that builds the HTTP client"
+)]
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(5))
+        .read_timeout(Duration::from_secs(15))
+        .timeout(Duration::from_mins(1))
+        .user_agent(concat!("valetkey/", env!("CARGO_PKG_VERSION")))
 }

@@ -131,6 +131,11 @@ pub enum OwnerError {
 }
 
 impl BrokerError {
+    /// Nothing was saved because the disk is full; nothing else is wrong.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Full { .. }))
+    }
+
     /// What kind of error it is, wherever it happened.
     pub fn kind(&self) -> ErrorKind {
         match self {

@@ -320,6 +320,12 @@ impl Broker {
         answer!(answer, Answer::User(user) => user)
     }
 
+    /// What a person should know of the vault, once: that it was damaged and repaired.
+    pub async fn notice(&self) -> Result<Option<String>, BrokerError> {
+        let answer = self.perform(|| Operation::Notice).await?;
+        answer!(answer, Answer::Notice(notice) => notice)
+    }
+
     /// Seals a handle that a client keeps for us (`requestState`), bound to `context`.
     pub async fn seal(&self, context: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, BrokerError> {
         let answer = self

@@ -11,7 +11,7 @@ use crate::broker::ConnectionView;
 use crate::caller::Caller;
 use crate::cli::app::App;
 use crate::cli::ledger::Ledger;
-use crate::cli::output::{BAD, BOLD, DIM, Exit, GOOD, result, styled, visible};
+use crate::cli::output::{BAD, BOLD, DIM, Exit, GOOD, progress, result, styled, visible};
 use crate::store::records::ConnectionState;
 
 /// List the connected accounts, and which tools each permission lets work.
@@ -95,6 +95,9 @@ pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
             .collect();
         texts.join("\n")
     };
+    if let Some(notice) = app.broker.notice().await? {
+        progress(&notice);
+    }
     result(args.json, &rows, &text)?;
     Ok(Exit::Done.into())
 }

@@ -390,6 +390,14 @@ pub(super) async fn method_not_allowed() -> Response {
 /// The broker failed. The reason is for the log of the one who runs Valetkey.
 fn broken(error: &BrokerError) -> Response {
     tracing::error!(error.message = %error, "consent.failed");
+    if error.is_disk_full() {
+        let lines = [
+            "The disk that Valetkey keeps its vault on is full. Nothing was changed.",
+            "Free space on it, then open the link from your app again.",
+        ];
+        return Notice::new(Tone::Bad, "Valetkey could not save", &lines)
+            .answer(StatusCode::INSUFFICIENT_STORAGE);
+    }
     let lines = [
         "Something went wrong inside Valetkey. Its log says what.",
         "Nothing was lost: return to your app and repeat what you asked it for.",

@@ -73,6 +73,15 @@ pub(super) fn broken(error: &BrokerError) -> CallToolResult {
     )
 }
 
+/// Adds what a person should know of the vault.
+pub(super) fn add_notice(result: &mut CallToolResult, notice: &str) {
+    let text = format!("Tell the user: {notice}");
+    result.content.push(ContentBlock::text(text));
+    if let Some(Value::Object(facts)) = &mut result.structured_content {
+        facts.insert("notice".to_owned(), json!(notice));
+    }
+}
+
 /// The link as text.
 pub(super) fn link(consent: &Consent) -> CallToolResult {
     let wanted = if consent.elicitation_declined {

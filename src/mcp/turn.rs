@@ -69,6 +69,18 @@ struct Stage {
 impl Turn<'_> {
     /// Runs the tool, or asks the person first in the client's way.
     pub(super) async fn answer(&self, retry: Option<Retry>) -> Answer {
+        let (outcome, mut answer) = self.decide(retry).await;
+        if let Ok(CallToolResponse::Complete(result)) = &mut answer
+            && result.is_error == Some(true)
+            // When it cannot be had, the next error tells it.
+            && let Ok(Some(notice)) = self.broker().notice().await
+        {
+            result::add_notice(result, &notice);
+        }
+        (outcome, answer)
+    }
+
+    async fn decide(&self, retry: Option<Retry>) -> Answer {
         let until = Instant::now() + self.hold();
         let mut at = Stage {
             way: self.way,

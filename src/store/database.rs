@@ -161,10 +161,7 @@ impl Database {
         let _writing = self.writing.lock();
         self.check_writable()?;
         let is_put = |change: &&Change| {
-            !matches!(
-                change,
-                Change::DeleteConnection(..) | Change::DeleteFlow(_)
-            )
+            !matches!(change, Change::DeleteConnection(..) | Change::DeleteFlow(_))
         };
         let puts = changes.iter().filter(is_put).count();
         space::check(&self.dir, &self.dir, reserve + space::of_rows(puts))?;

@@ -39,8 +39,11 @@ pub(super) fn create_directory(path: &Path) -> Result<(), StoreError> {
         create_directory(parent)?;
     }
     match DirBuilder::new().mode(PRIVATE_DIRECTORY).create(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
-        Ok(()) | Err(_) => {}
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        // A disk that is read-only says so first.
+        Err(_) if path.is_dir() => {}
+        Err(error) => return Err(failed(error)),
     }
     sync_name(path).map_err(failed)
 }

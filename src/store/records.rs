@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -241,7 +241,16 @@ pub fn is_account(id: &str, label: &str, name: &str) -> bool {
         })
 }
 
+/// How far a clock may be set back before flows that were made after its new time count as over.
+const SET_BACK: SignedDuration = SignedDuration::from_mins(1);
+
 impl Flow {
+    /// The link's time is over by the wall clock: it has come to an end, or was set back so far
+    /// that it cannot tell any more.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.expires_at <= now || now < self.created_at - SET_BACK
+    }
+
     /// The link may still lead to a grant.
     pub fn is_open(&self) -> bool {
         match self.status {

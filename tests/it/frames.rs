@@ -58,6 +58,15 @@ impl Server {
         Self::run(command, home, arguments, more)
     }
 
+    /// The same where the process may have so many open files.
+    pub(crate) fn with_open_files(limit: u32, home: &Path, arguments: &[&str]) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\"")])
+            .arg(env!("CARGO_BIN_EXE_valetkey"));
+        Self::run(shell, home, arguments, &[])
+    }
+
     fn run(mut command: Command, home: &Path, arguments: &[&str], more: &[(&str, &str)]) -> Self {
         command
             .env_clear()

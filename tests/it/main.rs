@@ -20,6 +20,7 @@ mod custom_provider;
 mod decision;
 mod demo;
 mod emulate;
+mod faults;
 mod flood;
 mod flows;
 mod frames;

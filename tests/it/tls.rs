@@ -66,7 +66,7 @@ async fn a_certificate_that_nobody_vouches_for_ends_the_connection_before_a_requ
     let http = Http::new();
     for (what, certificate) in [("self-signed", SELF_SIGNED), ("unknown root", VALID)] {
         for host in HOSTS {
-            let received = post(http.client(), host, certificate).await;
+            let received = post(&http.client(), host, certificate).await;
             assert_eq!(received, b"", "{what}, {host}");
         }
     }
@@ -105,13 +105,13 @@ async fn an_expired_certificate_and_one_for_another_name_get_no_request_either()
     }
     let http = Http::new();
     for host in HOSTS {
-        let received = post(http.client(), host, VALID).await;
+        let received = post(&http.client(), host, VALID).await;
         assert!(
             received.starts_with(b"POST /token"),
             "{host}: the root is trusted"
         );
         for (what, certificate) in [("expired", EXPIRED), ("another name", OTHER_NAME)] {
-            let received = post(http.client(), host, certificate).await;
+            let received = post(&http.client(), host, certificate).await;
             assert_eq!(received, b"", "{what}, {host}");
         }
     }

@@ -46,17 +46,26 @@ impl World {
             clock: clock.clone(),
             ..settings
         };
-        Self::at(clock, settings, more).await
+        Self::at(clock, settings, more, TempDir::new().unwrap()).await
+    }
+
+    /// With the home directory on this disk.
+    pub(crate) async fn on(disk: &Path, settings: SandboxSettings) -> Self {
+        let clock = Clock::standing_at("2026-11-23T12:00:00Z".parse().unwrap());
+        let settings = SandboxSettings {
+            clock: clock.clone(),
+            ..settings
+        };
+        Self::at(clock, settings, "", TempDir::new_in(disk).unwrap()).await
     }
 
     /// In the time of the system, for servers in processes of their own.
     pub(crate) async fn in_real_time(settings: SandboxSettings, more: &str) -> Self {
-        Self::at(Clock::system(), settings, more).await
+        Self::at(Clock::system(), settings, more, TempDir::new().unwrap()).await
     }
 
-    async fn at(clock: Clock, settings: SandboxSettings, more: &str) -> Self {
+    async fn at(clock: Clock, settings: SandboxSettings, more: &str, home: TempDir) -> Self {
         let sandbox = Sandbox::start(settings).await.unwrap();
-        let home = TempDir::new().unwrap();
         let port = free_port();
         let rest = format!(
             "server:\n  public_url: http://localhost:{port}\n  callback_port: {port}\n{more}"

@@ -186,8 +186,9 @@ impl Owner {
         link_token: &SecretString,
     ) -> Result<(Store, Flow, &Provider), LinkError> {
         let (store, flow, provider) = self.link(link_token).await?;
-        let exchanging = matches!(flow.status, FlowStatus::Exchanging { .. });
-        if exchanging || !flow.is_open() || flow.expires_at <= self.now() {
+        // One that is not running any more could not be saved: its code is spent, its link is not.
+        let exchanging = self.0.exchanges.is_running(flow.id);
+        if exchanging || !flow.is_open() || self.is_over(&flow) {
             return Err(LinkError::Gone);
         }
         Ok((store, flow, provider))

@@ -1,5 +1,8 @@
 //! The browser's return from the provider: the checks, the exchange, the connection.
 
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use secrecy::SecretString;
 
 use crate::audit::{AuditKind, AuditOutcome, Event};
@@ -11,7 +14,7 @@ use crate::broker::{BrokerError, Callback, CallbackError};
 use crate::oauth::provider::Provider;
 use crate::oauth::token::{Identity, OAuthError, TokenSet};
 use crate::seal;
-use crate::store::records::{Flow, FlowStatus, Grant, is_account};
+use crate::store::records::{Flow, FlowId, FlowStatus, Grant, OtherAccount, is_account};
 use crate::store::sled::{Change, Store, StoreError};
 
 /// Why an exchange did not end in a connection.
@@ -22,6 +25,40 @@ struct Failure {
     code: &'static str,
     /// The link still works.
     again: bool,
+}
+
+/// The flows whose code is being exchanged by this process.
+#[derive(Debug, Default)]
+pub(super) struct Exchanges(Mutex<HashSet<FlowId>>);
+
+impl Exchanges {
+    /// Whether the code of this flow is being exchanged.
+    pub(super) fn is_running(&self, id: FlowId) -> bool {
+        self.table().contains(&id)
+    }
+
+    /// None if one is running already.
+    fn begin(owner: &Owner, id: FlowId) -> Option<Running> {
+        let owner = owner.clone();
+        let begun = owner.0.exchanges.table().insert(id);
+        begun.then_some(Running { owner, id })
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashSet<FlowId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An exchange that runs as long as this lives.
+struct Running {
+    owner: Owner,
+    id: FlowId,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.owner.0.exchanges.table().remove(&self.id);
+    }
 }
 
 impl Owner {
@@ -37,11 +74,12 @@ impl Owner {
             .await
             .map_err(BrokerError::from)?
             .ok_or(CallbackError::UnknownState)?;
-        if flow.expires_at <= self.now() {
-            store
-                .commit(vec![Change::DeleteFlow(flow.id)])
-                .await
-                .map_err(BrokerError::from)?;
+        if self.is_over(&flow) {
+            match store.commit(vec![Change::DeleteFlow(flow.id)]).await {
+                // It is swept out when there is space.
+                Ok(()) | Err(StoreError::Full { .. }) => {}
+                Err(error) => return Err(BrokerError::from(error).into()),
+            }
             self.0.vault.ended(&flow);
             return Err(CallbackError::Expired);
         }
@@ -78,6 +116,7 @@ impl Owner {
                 .refused_by_provider(&store, flow, browser_digest, &error)
                 .await;
         };
+        let running = Exchanges::begin(self, flow.id).ok_or(CallbackError::Used)?;
         flow.status = FlowStatus::Exchanging { browser_digest };
         flow.version += 1;
         match store.commit(vec![Change::PutFlow(flow.clone())]).await {
@@ -89,6 +128,7 @@ impl Owner {
         let link_token = flow.link_token.clone();
         // Detached: a browser that hangs up must not lose a code that is spent.
         let finish = tokio::spawn(async move {
+            let _running = running;
             broker
                 .finish(
                     &store,
@@ -155,14 +195,26 @@ impl Owner {
         };
         match outcome {
             Ok((tokens, identity)) => {
-                let grant = self.grant_of(tokens, &flow);
-                if is_expected(&flow, &identity) {
-                    self.connected(store, flow, browser_digest, identity, grant)
-                        .await
+                let other = OtherAccount {
+                    account_id: identity.id.clone(),
+                    account: identity.label.clone(),
+                    grant: self.grant_of(tokens, &flow),
+                };
+                let grant = other.grant.clone();
+                let kept = flow.clone();
+                let done = if is_expected(&flow, &identity) {
+                    let done = self
+                        .connected(store, flow, browser_digest, identity, grant)
+                        .await;
+                    if done.is_err() {
+                        self.let_go(&kept, &other).await;
+                    }
+                    done
                 } else {
                     self.hold(store, flow, browser_digest, identity, grant)
                         .await
-                }
+                };
+                done.inspect_err(|error| self.not_saved(&kept, error))
             }
             Err(Failure {
                 reason,
@@ -220,6 +272,18 @@ impl Owner {
         })
     }
 
+    /// The grant is there and could not be stored. The link works again: its flow still says that
+    /// the code is being exchanged, and [`Exchanges`] that it is not.
+    fn not_saved(&self, flow: &Flow, error: &BrokerError) {
+        // The flow was ended otherwise.
+        if matches!(error, BrokerError::Store(StoreError::Conflict)) {
+            return;
+        }
+        let reason = format!("The connection could not be saved. {error}");
+        self.0.vault.failed(flow, self.now(), Some(&reason));
+        self.0.vault.changed();
+    }
+
     pub(super) async fn give_back(
         &self,
         provider: &Provider,
@@ -247,7 +311,8 @@ impl Owner {
         }
     }
 
-    /// Stores the grant and the flow's end in one transaction.
+    /// Stores the grant and the flow's end in one transaction. A failure leaves a grant that nobody
+    /// knows of.
     async fn connected(
         &self,
         store: &Store,
@@ -257,7 +322,6 @@ impl Owner {
         grant: Grant,
     ) -> Result<(), BrokerError> {
         let alias = flow.alias.clone();
-        let given = grant.clone();
         let placed = self.placed(store, &flow, identity, grant, alias).await?;
         flow.status = FlowStatus::Completed {
             connection: placed.connection.id,
@@ -273,18 +337,7 @@ impl Owner {
         };
         let record = self.recorded(store, event);
         let changes = vec![Change::PutConnection(placed.connection.clone()), record];
-        let (id, provider) = (flow.id, self.provider(&flow.provider_id).cloned());
-        let stored = self.end_exchange(store, flow, changes).await;
-        // The user was revoked meanwhile, and nobody knows of this grant.
-        if stored.is_err()
-            && matches!(store.flow(id).await, Ok(None))
-            && let Some(provider) = provider
-        {
-            let refresh_token = given.refresh_token.as_ref();
-            self.give_back(&provider, &given.access_token, refresh_token)
-                .await;
-        }
-        stored
+        self.end_exchange(store, flow, changes).await
     }
 
     /// [`Owner::end`] for a flow whose exchange is ours. Only the client's `decline` of the
@@ -324,7 +377,7 @@ impl Owner {
         flow.version += 1;
         flow.ended_at = (!flow.is_open()).then_some(now);
         changes.push(Change::PutFlow(flow.clone()));
-        store.commit(changes).await?;
+        store.finish(changes).await?;
         if matches!(flow.status, FlowStatus::Declined { .. }) {
             self.0.vault.declined(&flow, now);
         } else {

@@ -55,7 +55,7 @@ impl Owner {
             Err(_) => event = event.error("not_revoked"),
         }
         let record = self.recorded(&store, event);
-        store.commit(vec![delete, record]).await?;
+        store.finish(vec![delete, record]).await?;
         Ok(Some(Disconnected {
             connection: self.view(connection),
             revoked,

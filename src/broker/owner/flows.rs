@@ -87,7 +87,8 @@ impl Owner {
             )));
         }
         if let Some(at) = self.0.vault.declined_at(&key) {
-            let left = DECLINE_PAUSE - now.duration_since(at);
+            // A clock that was set back must not make it a day.
+            let left = DECLINE_PAUSE - now.duration_since(at).abs();
             if left.is_positive() {
                 return Ok(Access::Denied(Denied::Declined {
                     provider: provider.title().to_owned(),
@@ -146,7 +147,7 @@ impl Owner {
             let Some(mut flow) = store.flow(id).await? else {
                 return Ok(None);
             };
-            if !flow.is_open() || flow.expires_at <= self.now() {
+            if !flow.is_open() || self.is_over(&flow) {
                 return Ok(None);
             }
             let posted = is_posted(&flow);
@@ -199,10 +200,11 @@ impl Owner {
                 }
                 _ => {}
             }
-            let left = flow.expires_at.duration_since(self.now());
-            let Ok(left) = Duration::try_from(left) else {
+            if self.is_over(&flow) {
                 return Ok(FlowOutcome::Expired);
-            };
+            }
+            let left = flow.expires_at.duration_since(self.now());
+            let left = Duration::try_from(left).unwrap_or_default();
             if Instant::now() >= until {
                 return Ok(FlowOutcome::Open);
             }

@@ -6,6 +6,7 @@ mod audit;
 mod browser;
 mod callback;
 mod connections;
+mod deadlines;
 mod flows;
 mod other_account;
 mod perform;
@@ -25,12 +26,15 @@ use tokio_util::sync::CancellationToken;
 use crate::broker::directory::Directory;
 use crate::broker::owner::accounts::AccountLocks;
 use crate::broker::owner::audit::Desk;
+use crate::broker::owner::callback::Exchanges;
+use crate::broker::owner::deadlines::Deadlines;
 use crate::broker::owner::refresh::Flights;
 use crate::broker::owner::vault::Vault;
 pub(super) use crate::broker::owner::vault::has_left_flows;
 use crate::broker::port::CallbackPort;
 use crate::broker::{BrokerError, Settings};
 use crate::oauth::provider::Provider;
+use crate::store::records::Flow;
 use crate::store::sled::Store;
 
 /// The broker of the process that has the store. A handle: clones share it, and the last one to go
@@ -47,6 +51,8 @@ struct Inner {
     flights: Flights,
     accounts: AccountLocks,
     desk: Desk,
+    exchanges: Exchanges,
+    deadlines: Deadlines,
     /// One flow is minted or joined at a time, so that a thousand calls share one link.
     minting: Mutex<()>,
     /// Processes that are connected.
@@ -73,6 +79,8 @@ impl Owner {
             flights: Flights::default(),
             accounts: AccountLocks::default(),
             desk: Desk::default(),
+            exchanges: Exchanges::default(),
+            deadlines: Deadlines::default(),
             minting: Mutex::new(()),
             followers: AtomicUsize::new(0),
             used_at: std::sync::Mutex::new(Instant::now()),
@@ -124,6 +132,16 @@ impl Owner {
     #[expect(clippy::unused_async, reason = "to be removed with the merge")]
     async fn store(&self) -> Result<Store, BrokerError> {
         Ok(self.0.vault.store().clone())
+    }
+
+    /// How the last cure of a damaged vault went; only once.
+    async fn notice(&self) -> Result<Option<String>, BrokerError> {
+        Ok(self.store().await?.notice().await?)
+    }
+
+    /// Whether the flow's time is over.
+    fn is_over(&self, flow: &Flow) -> bool {
+        self.0.deadlines.is_over(flow, self.now(), Instant::now())
     }
 
     fn now(&self) -> Timestamp {

@@ -61,7 +61,7 @@ impl Owner {
             }
             // The button was pressed twice: the first time counts, and the result page says what.
             let Some(other) = other else { return Ok(()) };
-            if flow.expires_at <= self.now() {
+            if self.is_over(&flow) {
                 return Err(LinkError::Gone);
             }
             let owner = self.clone();

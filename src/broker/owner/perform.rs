@@ -73,6 +73,7 @@ impl Owner {
                 Answer::VerifyAudit(self.verify_audit(noted).await?)
             }
             Operation::User { caller } => Answer::User(self.user(&caller).await?),
+            Operation::Notice => Answer::Notice(self.notice().await?),
             Operation::Seal { context, plaintext } => {
                 Answer::Seal(self.seal(&context, &plaintext).await?)
             }

@@ -19,7 +19,7 @@ use crate::oauth::provider::Provider;
 use crate::oauth::token::OAuthError;
 use crate::seal;
 use crate::store::records::{Connection, ConnectionId, ConnectionState, Grant};
-use crate::store::sled::{Change, Store};
+use crate::store::sled::{Change, Store, StoreError};
 
 /// A token is refreshed this long before its end, or a tenth of its life if that is shorter.
 const MARGIN: SignedDuration = SignedDuration::from_secs(60);
@@ -56,6 +56,10 @@ pub(super) struct Flights(Mutex<HashMap<ConnectionId, Flight>>);
 struct Flight {
     lock: Arc<tokio::sync::Mutex<()>>,
     failed: Option<Failure>,
+    /// A grant that the provider gave and the store could not take, with the time of the one that
+    /// it replaces. Saved before the provider is asked again: the refresh token of the other may be
+    /// used up.
+    unsaved: Option<(Timestamp, Grant)>,
 }
 
 /// The last failure of those in a row.
@@ -113,9 +117,10 @@ impl Owner {
         let seen = connection.clone();
         match self.refresh_unless(provider, connection, is_fresh).await {
             // A failed refresh does not matter while the old token still lives.
-            Err(BrokerError::OAuth(_)) if lives(&seen.grant, self.now()) => {
-                Ok(Refreshed::Usable(seen))
-            }
+            Err(
+                BrokerError::OAuth(_)
+                | BrokerError::Store(StoreError::Full { .. } | StoreError::Failed { .. }),
+            ) if lives(&seen.grant, self.now()) => Ok(Refreshed::Usable(seen)),
             refreshed => refreshed,
         }
     }
@@ -193,9 +198,16 @@ impl Owner {
             );
             return self.refused(store, connection, reason, None).await;
         };
+        if let Some(grant) = self.unsaved(&connection) {
+            return self.save(store, connection, grant, None).await;
+        }
         let interrupted = connection.grant.refreshing_since.is_some();
         connection.grant.refreshing_since = Some(self.now());
-        put(store, &mut connection, None).await?;
+        // Not without the marker: on a full disk the answer could not be saved either.
+        connection.version += 1;
+        store
+            .commit(vec![Change::PutConnection(connection.clone())])
+            .await?;
         let began = Instant::now();
         match provider
             .refresh(&self.0.settings.http, &refresh_token)
@@ -203,23 +215,18 @@ impl Owner {
         {
             Ok(tokens) => {
                 let now = self.now();
-                connection.grant = Grant {
+                let grant = Grant {
                     access_token: tokens.access_token,
                     refresh_token: tokens.refresh_token.or(Some(refresh_token)),
                     obtained_at: now,
                     expires_at: ends_at(now, tokens.expires_in),
-                    scopes: tokens.scopes.unwrap_or(connection.grant.scopes),
+                    scopes: tokens
+                        .scopes
+                        .unwrap_or_else(|| connection.grant.scopes.clone()),
                     refreshing_since: None,
                 };
-                let event = self
-                    .event(AuditKind::Refresh, AuditOutcome::Finished, &connection)
-                    .took(began.elapsed());
-                let record = self.recorded(store, event);
-                put(store, &mut connection, Some(record)).await?;
-                self.0
-                    .flights
-                    .with(connection.id, |flight| flight.failed = None);
-                Ok(Refreshed::Usable(connection))
+                self.save(store, connection, grant, Some(began.elapsed()))
+                    .await
             }
             Err(error @ OAuthError::GrantRefused { .. }) => {
                 let mut reason = error.to_string();
@@ -248,6 +255,45 @@ impl Owner {
                 Err(error.into())
             }
         }
+    }
+
+    /// Stores the grant that replaces the connection's, or keeps it until it can be stored.
+    async fn save(
+        &self,
+        store: &Store,
+        mut connection: Connection,
+        grant: Grant,
+        took: Option<Duration>,
+    ) -> Result<Refreshed, BrokerError> {
+        let replaced = connection.grant.obtained_at;
+        connection.grant = grant;
+        let mut event = self.event(AuditKind::Refresh, AuditOutcome::Finished, &connection);
+        if let Some(took) = took {
+            event = event.took(took);
+        }
+        let record = self.recorded(store, event);
+        let saved = put(store, &mut connection, Some(record)).await;
+        self.0.flights.with(connection.id, |flight| {
+            flight.unsaved = match &saved {
+                Ok(()) | Err(BrokerError::Store(StoreError::Conflict)) => None,
+                Err(_) => Some((replaced, connection.grant.clone())),
+            };
+        });
+        saved?;
+        self.0
+            .flights
+            .with(connection.id, |flight| flight.failed = None);
+        Ok(Refreshed::Usable(connection))
+    }
+
+    /// A grant that replaces the connection's and is not stored yet.
+    fn unsaved(&self, connection: &Connection) -> Option<Grant> {
+        self.0.flights.with(connection.id, |flight| {
+            flight
+                .unsaved
+                .take_if(|(replaced, _)| *replaced != connection.grant.obtained_at);
+            flight.unsaved.as_ref().map(|(_, grant)| grant.clone())
+        })
     }
 
     async fn refused(
@@ -302,7 +348,7 @@ fn lives(grant: &Grant, now: Timestamp) -> bool {
     grant.expires_at.is_none_or(|end| now < end)
 }
 
-/// Puts the connection, and the record of what happened to it.
+/// Puts what the provider said of the connection, and the record of what happened to it.
 async fn put(
     store: &Store,
     connection: &mut Connection,
@@ -311,7 +357,7 @@ async fn put(
     connection.version += 1;
     let put = Change::PutConnection(connection.clone());
     store
-        .commit([Some(put), record].into_iter().flatten().collect())
+        .finish([Some(put), record].into_iter().flatten().collect())
         .await?;
     Ok(())
 }

@@ -124,6 +124,7 @@ pub(in crate::broker) enum Operation {
     User {
         caller: Caller,
     },
+    Notice,
     Seal {
         context: Vec<u8>,
         plaintext: Vec<u8>,
@@ -151,6 +152,7 @@ pub(in crate::broker) enum Answer {
     Audit(AuditPage),
     VerifyAudit(Verdict),
     User(Hex<16>),
+    Notice(Option<String>),
     Seal(Vec<u8>),
     Unseal(Option<Vec<u8>>),
 }

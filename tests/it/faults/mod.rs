@@ -1,0 +1,8 @@
+//! What a machine does to a program: clocks that jump, limits, disks that are full, read-only or
+//! without power. What needs a disk of its own is ignored here and run by `tests/faults/run`.
+
+mod clock;
+mod descriptors;
+mod disk;
+mod image;
+mod mount;
