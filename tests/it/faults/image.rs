@@ -264,7 +264,8 @@ async fn a_disk_that_becomes_read_only_is_told_with_the_next_step() {
     }
     for told in told {
         assert!(
-            told.contains("Read-only file system") && told.contains("Set `store` to a directory"),
+            told.to_lowercase().contains("read-only file")
+                && told.contains("Set `store` to a directory"),
             "{told}"
         );
     }
