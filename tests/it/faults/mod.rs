@@ -2,6 +2,7 @@
 //! without power. What needs a disk of its own is ignored here and run by `tests/faults/run`.
 
 mod clock;
+mod damage;
 mod descriptors;
 mod disk;
 mod image;
