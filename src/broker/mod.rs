@@ -320,8 +320,12 @@ impl Broker {
         answer!(answer, Answer::User(user) => user)
     }
 
-    /// What a person should know of the vault, once: that it was damaged and repaired.
+    /// What a person should know of the vault, once: that it was damaged and repaired. Nothing as
+    /// long as no other operation needed the vault.
     pub async fn notice(&self) -> Result<Option<String>, BrokerError> {
+        if !self.0.seats.is_taken().await {
+            return Ok(None);
+        }
         let answer = self.perform(|| Operation::Notice).await?;
         answer!(answer, Answer::Notice(notice) => notice)
     }

@@ -114,6 +114,11 @@ impl Seats {
         Ok(taken.insert(seat).seat.clone())
     }
 
+    /// Whether this process has a seat.
+    pub(super) async fn is_taken(&self) -> bool {
+        self.taken.lock().await.is_some()
+    }
+
     /// The owner, if this process is it.
     pub(super) async fn owner(&self) -> Option<Owner> {
         match &self.taken.lock().await.as_ref()?.seat {

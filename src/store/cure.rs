@@ -5,6 +5,7 @@
 //! | the journal says that a cure begins | a process that dies on the way is followed by one that goes on |
 //! | the database is moved to `corrupt-<time>` | the evidence is as it was found, and stays |
 //! | a copy of it is read row by row, once with its snapshot and once without | each row that opens with its key is kept, of the reading that went further |
+//! | what is missing is taken from the last daily copy ([`crate::store::backup`]) | |
 //! | a new database is made of them and put in its place | the store is sound |
 //! | the journal says how it went | it can be told once |
 //!
@@ -29,7 +30,7 @@ use crate::store::open::{self, DATABASE};
 use crate::store::salvage::{self, Found, Rows};
 use crate::store::sled::StoreError;
 use crate::store::space::{self, Reserve};
-use crate::store::{files, rows, tally};
+use crate::store::{backup, files, rows, tally};
 
 /// What this module knows of the last cure; beside the database, absent when there was none.
 const JOURNAL: &str = "cure.json";
@@ -146,10 +147,20 @@ pub(super) fn open(dir: &Path, keyring: &Keyring, now: Timestamp) -> Result<Db, 
     Ok(db)
 }
 
-/// Notes that reading found damage, so that the next opening cures it.
-pub(super) fn wanted(dir: &Path, cause: &str) -> Result<(), StoreError> {
+/// Notes damage that reading found, so that the next opening cures it.
+pub(super) fn note_damage(dir: &Path, error: &sled::Error) {
+    let Some(cause) = damage(error).filter(|_| !is_wanted(dir)) else {
+        return;
+    };
     let cause = cause.to_owned();
-    Journal::Wanted { cause }.write(dir)
+    if let Err(error) = (Journal::Wanted { cause }).write(dir) {
+        tracing::error!(%error, "the damage of the vault could not be noted");
+    }
+}
+
+/// Whether damage is noted that the next opening has to cure.
+pub(super) fn is_wanted(dir: &Path) -> bool {
+    matches!(Journal::read(dir), Ok(Some(Journal::Wanted { .. })))
 }
 
 /// How the last cure went, for a person; only once.
@@ -190,6 +201,7 @@ fn cure(
             remove(&copy).map_err(failed)?;
         }
     }
+    let found = found.with_copies(tally::noted(dir), backup::newest(dir), keyring);
     make(dir, &new, &found.rows)?;
     remove(home).map_err(failed)?;
     fs::rename(&new, home).map_err(failed)?;
@@ -260,7 +272,7 @@ impl Fault {
 }
 
 /// How the database is damaged, if that is what sled says.
-pub(super) fn damage(error: &sled::Error) -> Option<&'static str> {
+fn damage(error: &sled::Error) -> Option<&'static str> {
     match error {
         sled::Error::Corruption { .. } => Some("a part of the database cannot be read"),
         sled::Error::Unsupported(_) => Some("the settings of the database are not its own"),

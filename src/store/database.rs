@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock};
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sled::transaction::{
@@ -16,6 +17,7 @@ use crate::caller::Caller;
 use crate::seal::keyring::Keyring;
 use crate::store::audit::trail::{Pen, Trail};
 use crate::store::audit::{AuditPage, AuditQuery, Point, Verdict};
+use crate::store::backup;
 use crate::store::cure;
 use crate::store::lock::OwnerLock;
 use crate::store::records::{Connection, ConnectionId, Flow, FlowId, FlowStatus};
@@ -165,7 +167,17 @@ impl Database {
         };
         let puts = changes.iter().filter(is_put).count();
         space::check(&self.dir, &self.dir, reserve + space::of_rows(puts))?;
-        let pen = self.audit.pen(&self.keyring)?;
+        // First: what is deleted must not come back from a copy.
+        if changes
+            .iter()
+            .any(|change| matches!(change, Change::DeleteConnection(..)))
+        {
+            backup::forget(&self.dir)?;
+        }
+        let pen = self
+            .audit
+            .pen(&self.keyring)
+            .inspect_err(|error| self.cure_if_wanted(error))?;
         let trees = (
             &self.connections,
             &self.flows,
@@ -189,6 +201,23 @@ impl Database {
         done.inspect_err(|error| {
             self.broken.get_or_init(|| error.clone());
         })
+    }
+
+    /// Copies the connections, if the last copy is a day old.
+    pub(super) fn back_up(&self, now: Timestamp) -> Result<(), StoreError> {
+        // Nobody deletes a connection meanwhile.
+        let _writing = self.writing.lock();
+        self.check_writable()?;
+        if !backup::is_due(&self.dir, now) || self.connections.is_empty() {
+            return Ok(());
+        }
+        let mut rows = Vec::new();
+        for row in &self.connections {
+            rows.push(row.map_err(|error| self.unreadable(&error))?);
+        }
+        let size: usize = rows.iter().map(|(_, value)| value.len()).sum();
+        space::check(&self.dir, &self.dir, self.reserve.begin + 2 * size as u64)?;
+        backup::write(&self.dir, rows.into_iter(), now)
     }
 
     /// A transaction that was applied → counted → durable → noted as such.
@@ -311,13 +340,16 @@ impl Database {
     /// cured.
     fn unreadable(&self, error: &sled::Error) -> StoreError {
         let told = StoreError::sled(&self.dir, error);
-        if let Some(cause) = cure::damage(error)
-            && self.broken.set(told.clone()).is_ok()
-            && let Err(error) = cure::wanted(&self.dir, cause)
-        {
-            tracing::error!(%error, "the damage of the vault could not be noted");
-        }
+        cure::note_damage(&self.dir, error);
+        self.cure_if_wanted(&told);
         told
+    }
+
+    /// Closes the store for writing if reading the audit log found damage.
+    fn cure_if_wanted(&self, error: &StoreError) {
+        if cure::is_wanted(&self.dir) {
+            self.broken.get_or_init(|| error.clone());
+        }
     }
 
     /// How the last cure went, for a person; only once.

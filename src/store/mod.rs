@@ -5,6 +5,7 @@ pub mod audit;
 pub mod records;
 pub mod sled;
 
+mod backup;
 mod cure;
 mod database;
 pub(crate) mod files;

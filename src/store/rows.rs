@@ -19,7 +19,7 @@ pub(super) const STATES: &str = "states";
 /// The audit log; see [`crate::store::audit::trail`].
 pub(super) const AUDIT: &str = "audit";
 /// The trees whose values are sealed with their tree's name and their key.
-pub(super) const SEALED: [&str; 3] = [CONNECTIONS, FLOWS, STATES];
+pub(super) const SEALED: [&str; 4] = [CONNECTIONS, FLOWS, STATES, AUDIT];
 
 /// A record of more bytes than this is refused; see [`crate::store::open::SEGMENT_BYTES`].
 pub(super) const LIMIT: usize = 10 * 1024;

@@ -45,6 +45,8 @@ pub(super) fn copy(from: &Path, to: &Path, with_snapshot: bool) -> io::Result<()
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) rows: Rows,
+    /// How many of the rows are from a copy.
+    copied: usize,
     /// Every tree was read to its end, and every row opened.
     whole: bool,
     /// How many transactions the database had counted.
@@ -52,6 +54,23 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// Adds the connections of a copy that are not there, if something is lost: `noted` is how many
+    /// transactions there were at least.
+    pub(super) fn with_copies(mut self, noted: u64, copies: Rows, keyring: &Keyring) -> Self {
+        if self.whole && self.count >= noted {
+            return self;
+        }
+        for ((tree, key), value) in copies {
+            if opens(keyring, &tree, &key, &value) {
+                self.rows.entry((tree, key)).or_insert_with(|| {
+                    self.copied += 1;
+                    value
+                });
+            }
+        }
+        self
+    }
+
     /// The one of the two that lost less.
     pub(super) fn or_better(self, other: Self) -> Self {
         let worth = |found: &Self| (found.count, found.whole, found.rows.len());
@@ -64,19 +83,23 @@ impl Found {
 
     pub(super) fn in_words(&self) -> String {
         let is_connection = |(tree, _): &&(Vec<u8>, Vec<u8>)| tree == rows::CONNECTIONS.as_bytes();
-        let connections = match self.rows.keys().filter(is_connection).count() {
+        let connections = self.rows.keys().filter(is_connection).count();
+        let read = match connections - self.copied {
             0 => "no connection".to_owned(),
             1 => "one connection".to_owned(),
             more => format!("{more} connections"),
         };
-        if self.whole {
-            format!(
-                "{connections} could be read. What was saved last may be missing; if a connection \
-                 is, connect it again."
-            )
+        let copied = match self.copied {
+            0 => String::new(),
+            1 => ", and one is from a copy that is some days old at most".to_owned(),
+            more => format!(", and {more} are from a copy that is some days old at most"),
+        };
+        let rest = if self.whole {
+            "What was saved last may be missing; if a connection is, connect it again."
         } else {
-            format!("{connections} could be read. Connect again what is missing.")
-        }
+            "Connect again what is missing."
+        };
+        format!("{read} could be read{copied}. {rest}")
     }
 }
 

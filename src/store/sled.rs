@@ -8,6 +8,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::config::MasterKeySource;
@@ -108,6 +110,12 @@ impl Store {
             .await
             .unwrap_or_else(|_| Err(StoreError::damaged(dir, "opening it failed")));
         opened.map(|database| Self(Arc::new(database)))
+    }
+
+    /// Copies the connections, sealed as they are, to where a cure finds them, if the last copy is a
+    /// day old.
+    pub async fn back_up(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.on_disk(move |database| database.back_up(now)).await
     }
 
     /// How the last cure of a damaged store went, for a person; only once.

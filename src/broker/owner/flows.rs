@@ -241,7 +241,7 @@ impl Owner {
     }
 
     /// Listens again for flows that an earlier owner left pending, and clears away those that are
-    /// over. Runs as long as this process is the owner.
+    /// over, and copies the connections once a day. Runs as long as this process is the owner.
     pub(in crate::broker) async fn keep_house(&self) {
         const EVERY: Duration = Duration::from_mins(1);
         if !self.none_open()
@@ -250,6 +250,9 @@ impl Owner {
             tracing::warn!(%error, "pending sign-ins were not resumed");
         }
         loop {
+            if let Err(error) = self.0.vault.store().back_up(self.now()).await {
+                tracing::warn!(%error, "the daily copy of the connections was not made");
+            }
             let cleared = match self.0.vault.sweep(self.now()).await {
                 Ok(swept) => self.let_go_undecided(swept.undecided).await,
                 Err(error) => Err(error),

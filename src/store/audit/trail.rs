@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::seal::keyring::Keyring;
 use crate::store::audit::{AuditOutcome, AuditPage, AuditQuery, AuditRecord, Hex, Point};
+use crate::store::cure;
 use crate::store::rows::AUDIT;
 use crate::store::sled::StoreError;
 
@@ -293,6 +294,7 @@ impl Trail {
     }
 
     pub(super) fn failed(&self, error: &sled::Error) -> StoreError {
+        cure::note_damage(&self.dir, error);
         StoreError::sled(&self.dir, error)
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::caller::Caller;
 use crate::store::sled::{Change, Store, StoreError};
-use crate::store::tests::{Place, access_token, connection, files};
+use crate::store::tests::{Place, access_token, connection, files, second};
 
 /// Connections that each place of these tests holds, more than one page of sled's has room for.
 const CONNECTIONS: u8 = 60;
@@ -149,6 +149,46 @@ async fn settings_that_are_gone_are_made_anew_and_nothing_is_lost() {
     assert_eq!(sound(&store).await, usize::from(CONNECTIONS));
     assert_eq!(store.notice().await.unwrap(), None);
     assert!(evidence(&place).is_empty());
+}
+
+#[tokio::test]
+async fn what_is_lost_comes_back_from_the_daily_copy_unless_it_was_deleted() {
+    const DAY: i64 = 24 * 60 * 60;
+    let backups = |place: &Place| match fs::read_dir(place.dir().join("backup")) {
+        Ok(entries) => entries.count(),
+        Err(_) => 0,
+    };
+    let lose = |place: &Place| fs::write(place.dir().join("sled/db"), "").unwrap();
+    let place = used_place().await;
+    let all = usize::from(CONNECTIONS);
+    let store = place.open().await.unwrap();
+    for (day, expected) in [(0, 1), (0, 1), (1, 2), (2, 2), (3, 2)] {
+        store.back_up(second(day * DAY)).await.unwrap();
+        assert_eq!(backups(&place), expected, "day {day}");
+    }
+    drop(store);
+    lose(&place);
+    let store = place.open().await.unwrap();
+    assert_eq!(sound(&store).await, all);
+    let notice = store.notice().await.unwrap().unwrap();
+    let told = format!("no connection could be read, and {all} are from a copy");
+    assert!(notice.contains(&told), "{notice}");
+    drop(store);
+
+    // A newest copy that is damaged too leaves the one before it.
+    let newest = files(&place.dir().join("backup")).into_iter().max();
+    fs::write(newest.unwrap(), "{").unwrap();
+    lose(&place);
+    let store = place.open().await.unwrap();
+    assert_eq!(sound(&store).await, all);
+
+    let first = store.connections(&Caller::local()).await.unwrap()[0].id;
+    let delete = Change::DeleteConnection(Caller::local(), first);
+    store.commit(vec![delete]).await.unwrap();
+    assert_eq!(backups(&place), 0);
+    drop(store);
+    lose(&place);
+    assert_eq!(sound(&place.open().await.unwrap()).await, 0);
 }
 
 /// Nothing is wrong with the database when the way to it is barred.
