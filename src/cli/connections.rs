@@ -95,7 +95,8 @@ pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
             .collect();
         texts.join("\n")
     };
-    if let Some(notice) = app.broker.notice().await? {
+    // When it cannot be had, the next command tells it.
+    if let Ok(Some(notice)) = app.broker.notice().await {
         progress(&notice);
     }
     result(args.json, &rows, &text)?;
