@@ -1,12 +1,12 @@
 //! How often a fault is repeated.
 
-/// `often` in the usual run, `full` times with `VALETKEY_FULL_FAULTS=1`; says which.
+/// `often` in the usual run, `full` times under `tests/faults/run --full`; says which.
 #[expect(
     clippy::disallowed_methods,
     reason = "a switch of the tests, not of the program"
 )]
 pub(crate) fn rounds(often: usize, full: usize) -> usize {
-    let rounds = if std::env::var_os("VALETKEY_FULL_FAULTS").is_some() {
+    let rounds = if std::env::var_os("VALETKEY_FAULTS_FULL").is_some() {
         full
     } else {
         often

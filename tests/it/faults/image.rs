@@ -23,20 +23,11 @@ use valetkey::store::sled::{Change, Store};
 
 use super::mount::{Disk, new_image};
 use crate::copy;
+use crate::rounds::rounds;
 use crate::world::{READ, World};
 
 /// How many rows the stream of writes replaces in turn.
 const ROWS: u64 = 50;
-
-/// How many cuts: in a stream of writes, and after the first write of a fresh vault.
-fn cuts() -> (u64, u64) {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "how tests/faults/run asks for all"
-    )]
-    let full = std::env::var_os("VALETKEY_FAULTS_FULL").is_some();
-    if full { (100, 25) } else { (20, 5) }
-}
 
 async fn open(disk: &Path, key: &Path) -> Store {
     let key = MasterKeySource::File(key.to_owned());
@@ -192,7 +183,7 @@ async fn no_power_cut_in_a_stream_of_writes_loses_an_acknowledged_one() {
     let disk = Disk::of_image(&place.image());
     let name = "faults::image::no_power_cut_in_a_stream_of_writes_loses_an_acknowledged_one";
     let mut writer = Writer::start(name, disk.path(), &place.key());
-    let (cuts, _) = cuts();
+    let cuts = u64::try_from(rounds(20, 100)).unwrap();
     let (mut losses, mut last) = (Vec::new(), 0);
     for cut in 0..cuts {
         let steps = usize::try_from(cut % 7 * 5).unwrap();
@@ -218,7 +209,7 @@ async fn no_power_cut_after_the_first_write_of_a_fresh_vault_loses_it() {
         return;
     }
     let name = "faults::image::no_power_cut_after_the_first_write_of_a_fresh_vault_loses_it";
-    let (_, cuts) = cuts();
+    let cuts = u64::try_from(rounds(5, 25)).unwrap();
     let mut lost = Vec::new();
     for cut in 0..cuts {
         let place = Place::new();
