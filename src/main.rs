@@ -1,5 +1,6 @@
 //! The binary: `clap` to commands.
 
+use std::alloc::System;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,6 +11,12 @@ use rustix::process::{Resource, Rlimit, setrlimit, umask};
 use valetkey::cli::output::exit_of;
 use valetkey::cli::{self, Cli};
 use valetkey::{config, telemetry};
+use zeroizing_alloc::ZeroAlloc;
+
+/// Wipes memory when it is freed. The HTTP and JSON libraries keep copies of tokens in buffers that
+/// they do not wipe themselves.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// How long a commit of the store may take to finish after a command has ended. A thread that waits
 /// for a terminal's input would wait for ever.

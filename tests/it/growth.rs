@@ -3,14 +3,17 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use valetkey::broker::{Access, Broker};
+use valetkey::call::{Call, Calls};
 use valetkey::caller::Caller;
 use valetkey::demo::browser::Person;
-use valetkey::demo::sandbox::Site;
-use valetkey::demo::sandbox::faults::Endpoint;
+use valetkey::demo::sandbox::faults::{Endpoint, Fault, Times};
+use valetkey::demo::sandbox::{SandboxSettings, Site};
+use valetkey::http::Http;
 
 use crate::rounds::rounds;
 use crate::world::{Process, READ, World, google, load};
@@ -153,4 +156,45 @@ async fn a_thousand_calls_on_a_revoked_grant_ask_the_provider_once() {
         assert!(matches!(access, Ok(Access::Consent(_))), "{access:?}");
     }
     assert_eq!(world.sandbox.count(Site::Google, Endpoint::Refresh), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_limit_on_one_users_call_holds_up_nobody_else() {
+    let world = World::in_real_time(SandboxSettings::default(), "").await;
+    let process = world.process();
+    let tools = valetkey_toolkits::all();
+    let tool = tools.iter().find(|tool| tool.name == "gmail_search");
+    let tool = Arc::new(tool.unwrap().clone());
+    let call = |number: usize| {
+        let calls = Calls {
+            broker: process.broker.clone(),
+            http: Http::new(),
+            clock: world.clock.clone(),
+        };
+        let tool = Arc::clone(&tool);
+        async move {
+            let arguments = serde_json::json!({ "query": "launch" });
+            let outcome = calls
+                .run(Call {
+                    caller: &user(number),
+                    tool: &tool,
+                    arguments: arguments.as_object().unwrap(),
+                    client_name: None,
+                })
+                .await;
+            assert_eq!(outcome.as_str(), "finished", "{outcome:?}");
+        }
+    };
+    for number in [1, 2] {
+        let link = link(&process.broker, &user(number)).await;
+        Person::new().follow(&link).await.unwrap();
+    }
+    let limited = Fault::RateLimited("3");
+    let sandbox = &world.sandbox;
+    sandbox.fault(Site::Google, Endpoint::AnyApi, limited, Times::Next(1));
+    let slow = tokio::spawn(call(1));
+    sandbox.received(Site::Google, Endpoint::AnyApi, 1).await;
+    call(2).await;
+    assert!(!slow.is_finished(), "it was not limited");
+    slow.await.unwrap();
 }

@@ -21,7 +21,7 @@ use crate::session::{Era, Session, find_mail};
 use crate::world::{READ, World, google};
 
 /// How the sandbox's Google begins its refresh tokens.
-const REFRESH_TOKEN: &str = "1//";
+const REFRESH_TOKEN: &str = "1//0canary";
 
 fn rotating() -> SandboxSettings {
     SandboxSettings {
@@ -163,7 +163,7 @@ fn a_follower_has_no_refresh_token_in_its_memory() {
     let uid = fs::metadata("/proc/self").unwrap().uid();
     let holds = |session: &Session<'_>| -> Option<bool> {
         memory(session.server.id()).map(|bytes| {
-            let marked = format!("{REFRESH_TOKEN}canary");
+            let marked = REFRESH_TOKEN.to_owned();
             bytes
                 .windows(marked.len())
                 .any(|at| at == marked.as_bytes())
@@ -173,6 +173,32 @@ fn a_follower_has_no_refresh_token_in_its_memory() {
         (Some(_), Some(followers)) => assert!(!followers, "a refresh token is in its memory"),
         _ => assert_ne!(uid, 0, "root can read every process's memory"),
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn after_a_disconnect_no_refresh_token_is_left_in_the_owners_memory() {
+    let host = Host::with(rotating(), "");
+    let mut owner = Session::open(&host, Era::Text);
+    owner.with(&find_mail(), Person::new());
+    host.world.sandbox.end_access_tokens(Site::Google);
+    assert_finished(&owner.alone(&find_mail()));
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_valetkey"));
+    let output = command
+        .env_clear()
+        .env("HOME", host.world.home())
+        .arg("--config")
+        .arg(&host.world.config)
+        .args(["disconnect", "ada@example.test"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let Some(bytes) = memory(owner.server.id()) else {
+        return;
+    };
+    let has = |text: &str| bytes.windows(text.len()).any(|at| at == text.as_bytes());
+    assert!(has(host.vault().to_str().unwrap()), "this is its memory");
+    assert!(!has(REFRESH_TOKEN), "a refresh token is left");
 }
 
 #[tokio::test(flavor = "multi_thread")]
