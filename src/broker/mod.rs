@@ -15,6 +15,7 @@ mod view;
 mod visit;
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ pub use crate::broker::error::{BrokerError, CallbackError, ErrorKind, LinkError,
 use crate::broker::owner::Owner;
 use crate::broker::seat::{Seat, Seats};
 use crate::broker::socket::message::{Answer, Operation};
-pub use crate::broker::view::{ConnectionView, Disconnected, Renamed, RevokedUser};
+pub use crate::broker::view::{ConnectionView, Disconnected, Imported, Renamed, RevokedUser};
 pub use crate::broker::visit::{Callback, ConnectPage, Ending, ScopeLine};
 use crate::caller::Caller;
 use crate::clock::Clock;
@@ -40,7 +41,9 @@ use crate::config::Config;
 use crate::http::Http;
 use crate::oauth::provider::Provider;
 use crate::store::alias::Alias;
+use crate::store::export::Exported;
 use crate::store::records::{ConnectionId, FlowId};
+use crate::store::upkeep::{KeyIds, MasterKeyRotated, Vacuumed};
 
 /// What a broker is made of.
 #[derive(Clone, Debug)]
@@ -354,6 +357,78 @@ impl Broker {
             })
             .await?;
         answer!(answer, Answer::Unseal(plaintext) => plaintext)
+    }
+
+    /// The names of the keys.
+    pub async fn key_ids(&self) -> Result<KeyIds, BrokerError> {
+        let answer = self.perform(|| Operation::KeyIds).await?;
+        answer!(answer, Answer::KeyIds(keys) => keys)
+    }
+
+    /// Makes a new data key, which seals from now on. The rows are sealed anew with it in the
+    /// background; [`Broker::key_ids`] shows when that is done.
+    pub async fn rotate_key(&self) -> Result<KeyIds, BrokerError> {
+        let keys = self.key_ids().await?;
+        // Named, so that the next owner does not do it again when this one ends before it answers.
+        let sealing = keys.data_keys.last().map(|key| key.id.clone());
+        let answer = self
+            .perform(|| Operation::RotateKey {
+                replacing: sealing.clone().unwrap_or_default(),
+            })
+            .await?;
+        answer!(answer, Answer::RotateKey(keys) => keys)
+    }
+
+    /// Puts a new master key in the place of the one in use: `new`, or one made now where Valetkey
+    /// keeps it. `VALETKEY_MASTER_KEY` has to be set by whoever set it.
+    pub async fn rotate_master_key(
+        &self,
+        new: Option<SecretString>,
+    ) -> Result<MasterKeyRotated, BrokerError> {
+        let replacing = self.key_ids().await?.master_key;
+        let answer = self
+            .perform(|| Operation::RotateMasterKey {
+                replacing: replacing.clone(),
+                new: new.clone(),
+            })
+            .await?;
+        answer!(answer, Answer::RotateMasterKey(done) => done)
+    }
+
+    /// Rewrites the vault's database without what rows once were. Other operations wait.
+    pub async fn vacuum(&self) -> Result<Vacuumed, BrokerError> {
+        let answer = self.perform(|| Operation::Vacuum).await?;
+        answer!(answer, Answer::Vacuum(done) => done)
+    }
+
+    /// Writes the connections of all callers to a new file, which only the master key reads. The
+    /// path is absolute: another process may do it.
+    pub async fn export(&self, path: &Path) -> Result<Exported, BrokerError> {
+        let answer = self
+            .perform(|| Operation::Export {
+                path: path.to_owned(),
+            })
+            .await?;
+        answer!(answer, Answer::Export(done) => done)
+    }
+
+    /// Adds the connections of an export. Of two of the same account the one with the newer grant
+    /// stays, unless `replace` says that the file's does. The paths are absolute; `key_file` has the
+    /// master key that the export was made under, if the vault's place for keys has not.
+    pub async fn import(
+        &self,
+        path: &Path,
+        key_file: Option<&Path>,
+        replace: bool,
+    ) -> Result<Imported, BrokerError> {
+        let answer = self
+            .perform(|| Operation::Import {
+                path: path.to_owned(),
+                key_file: key_file.map(Path::to_owned),
+                replace,
+            })
+            .await?;
+        answer!(answer, Answer::Import(done) => done)
     }
 
     /// What the connect page shows. Changes nothing.

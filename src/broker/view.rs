@@ -63,6 +63,21 @@ pub enum Renamed {
     Unknown,
 }
 
+/// What an import did with the connections of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// The generation of the store when the file was written.
+    pub generation: u64,
+    /// When that was.
+    pub made_at: Timestamp,
+    /// How many were not here.
+    pub added: u64,
+    /// How many took the place of an older one, or of any one if that was asked for.
+    pub replaced: u64,
+    /// How many are here in the same or a newer form, which was left alone.
+    pub kept: u64,
+}
+
 /// Both outcomes of a disconnect. The local one is always done when this is returned.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Disconnected {

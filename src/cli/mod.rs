@@ -14,6 +14,9 @@ pub mod connections;
 pub mod default;
 pub mod demo;
 pub mod disconnect;
+pub mod export;
+pub mod import;
+pub mod key;
 mod ledger;
 pub mod link;
 mod named;
@@ -22,6 +25,7 @@ pub mod revoke_user;
 pub mod signals;
 pub mod stdio;
 pub mod tools;
+pub mod vacuum;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -66,6 +70,10 @@ pub enum Command {
     Audit(audit::Args),
     Tools(tools::Args),
     Call(call::Args),
+    Key(key::Args),
+    Export(export::Args),
+    Import(import::Args),
+    Vacuum(vacuum::Args),
     Demo(demo::Args),
 }
 
@@ -107,6 +115,10 @@ async fn command(app: App, command: Command) -> anyhow::Result<ExitCode> {
         Command::Audit(args) => audit::run(app, args).await,
         Command::Tools(args) => tools::run(app, args).await,
         Command::Call(args) => call::run(app, args).await,
+        Command::Key(args) => key::run(app, args).await,
+        Command::Export(args) => export::run(app, args).await,
+        Command::Import(args) => import::run(app, args).await,
+        Command::Vacuum(args) => vacuum::run(app, args).await,
         Command::Demo(args) => demo::run(args).await,
     }
 }

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `VALETKEY_CONFIG` | the configuration file, when `--config` names none |
 //! | `VALETKEY_MASTER_KEY` | the vault's master key: 32 bytes, base64 |
+//! | `VALETKEY_NEW_MASTER_KEY` | the one that `valetkey key rotate --master` puts in its place |
 //! | `VALETKEY_LOG` | what is logged, see [`log_filter`] |
 //! | `GOOGLE_CLIENT_ID`, `GOOGLE_CLIENT_SECRET`, the same for `SLACK` and `GITHUB` | providers, when there is no file |
 //! | `HOME`, `XDG_CONFIG_HOME` | where things are, see [`paths`] |
@@ -52,7 +53,8 @@ pub struct Config {
     pub elicitation: Elicitation,
     /// `store`: the directory of the embedded store.
     pub store_dir: PathBuf,
-    /// Where the master key comes from.
+    /// `master_key`: where the master key comes from. Default: `VALETKEY_MASTER_KEY` if it is set,
+    /// else [`paths::master_key_file`].
     pub master_key: MasterKeySource,
     /// `toolkits`.
     pub toolkits: Toolkits,
@@ -111,6 +113,8 @@ pub enum MasterKeySource {
     Environment(SecretString),
     /// A 0600 file outside the store's directory, made for a brand-new store only.
     File(PathBuf),
+    /// The operating system's keyring.
+    OsKeyring,
 }
 
 /// The variables of an environment: the process's, or a test's.
@@ -162,7 +166,7 @@ impl Config {
             elicitation: sections::elicitation(reader, form.elicitation.as_ref())?,
             toolkits: sections::toolkits(reader, &form.toolkits.unwrap_or_default(), &providers)?,
             audit: sections::audit(reader, form.audit.as_ref())?,
-            master_key: master_key(variables, &store_dir)?,
+            master_key: sections::master_key(reader, form.master_key.as_ref(), &store_dir)?,
             store_dir,
             providers,
             source,
@@ -174,6 +178,13 @@ impl Config {
 /// example `debug` or `valetkey::broker=trace`. None when it is not set or empty.
 pub fn log_filter() -> Option<String> {
     text(&process_variable, "VALETKEY_LOG").ok().flatten()
+}
+
+/// `VALETKEY_NEW_MASTER_KEY`: the key that `valetkey key rotate --master` puts in the place of the
+/// one in use. None when it is not set or empty.
+pub fn new_master_key() -> Result<Option<SecretString>, ConfigError> {
+    let key = text(&process_variable, "VALETKEY_NEW_MASTER_KEY")?;
+    Ok(key.map(SecretString::from))
 }
 
 #[expect(
@@ -223,24 +234,19 @@ fn providers_from_environment(variables: Variables<'_>) -> Result<Vec<ProviderEn
     Ok(providers)
 }
 
-fn master_key(variables: Variables<'_>, store_dir: &Path) -> Result<MasterKeySource, ConfigError> {
-    if let Some(key) = text(variables, "VALETKEY_MASTER_KEY")? {
-        if !STANDARD.decode(&key).is_ok_and(|key| key.len() == 32) {
-            let problem = "VALETKEY_MASTER_KEY is not the base64 of 32 bytes. Make one with: \
-                           head -c 32 /dev/urandom | base64";
-            return Err(ConfigError::Environment(problem.to_owned()));
-        }
-        return Ok(MasterKeySource::Environment(SecretString::from(key)));
+/// The key in `VALETKEY_MASTER_KEY`.
+fn master_key_from_environment(
+    variables: Variables<'_>,
+) -> Result<Option<SecretString>, ConfigError> {
+    let Some(key) = text(variables, "VALETKEY_MASTER_KEY")? else {
+        return Ok(None);
+    };
+    if !STANDARD.decode(&key).is_ok_and(|key| key.len() == 32) {
+        let problem = "VALETKEY_MASTER_KEY is not the base64 of 32 bytes. Make one with: \
+                       head -c 32 /dev/urandom | base64";
+        return Err(ConfigError::Environment(problem.to_owned()));
     }
-    let file = paths::master_key_file(&paths::home(variables)?);
-    if file.starts_with(store_dir) {
-        return Err(ConfigError::Environment(format!(
-            "The store at {} would contain its own key, {}. Choose another directory for `store`.",
-            store_dir.display(),
-            file.display()
-        )));
-    }
-    Ok(MasterKeySource::File(file))
+    Ok(Some(SecretString::from(key)))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
-//! The small sections of the file: `server`, `elicitation`, `store`, `audit`, `toolkits`.
+//! The small sections of the file: `server`, `elicitation`, `store`, `master_key`, `audit`,
+//! `toolkits`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use url::Url;
@@ -9,7 +10,10 @@ use crate::config::error::ConfigError;
 use crate::config::expand::{Reader, Text, line};
 use crate::config::file::{AuditForm, ElicitationForm, Later, ServerForm, ToolkitsForm};
 use crate::config::provider::ProviderEntry;
-use crate::config::{Audit, Elicitation, Server, Toolkits, address, paths};
+use crate::config::{
+    Audit, Elicitation, MasterKeySource, Server, Toolkits, address, master_key_from_environment,
+    paths,
+};
 
 const DEFAULT_CALLBACK_PORT: u16 = 8419;
 const DEFAULT_TOOLKITS: [&str; 3] = ["gmail", "slack", "github"];
@@ -128,6 +132,52 @@ pub(super) fn audit(reader: Reader<'_>, form: Option<&AuditForm>) -> Result<Audi
             None => false,
         },
     })
+}
+
+/// `master_key`.
+pub(super) fn master_key(
+    reader: Reader<'_>,
+    source: Option<&Text>,
+    store_dir: &Path,
+) -> Result<MasterKeySource, ConfigError> {
+    let from_environment = || master_key_from_environment(reader.variables);
+    let Some(source) = source else {
+        if let Some(key) = from_environment()? {
+            return Ok(MasterKeySource::Environment(key));
+        }
+        let file = paths::master_key_file(&paths::home(reader.variables)?);
+        if file.starts_with(store_dir) {
+            return Err(ConfigError::Environment(format!(
+                "The store at {} would contain its own key, {}. Choose another directory for \
+                 `store`.",
+                store_dir.display(),
+                file.display()
+            )));
+        }
+        return Ok(MasterKeySource::File(file));
+    };
+    let key = "master_key";
+    let wrong = |problem: &str| reader.wrong(line(source), key, problem);
+    match reader.text(key, source)?.split_once(':') {
+        Some(("env", "")) => match from_environment()? {
+            Some(key) => Ok(MasterKeySource::Environment(key)),
+            None => Err(wrong("is \"env:\", but VALETKEY_MASTER_KEY is not set")),
+        },
+        Some(("keyring", "")) => Ok(MasterKeySource::OsKeyring),
+        Some(("file", path)) if !path.is_empty() => {
+            let file = reader.absolute(path).map_err(|problem| wrong(&problem))?;
+            if file.starts_with(store_dir) {
+                return Err(wrong(
+                    "is in the store's own directory, where a copy of the one takes the other \
+                     along. Choose another directory",
+                ));
+            }
+            Ok(MasterKeySource::File(file))
+        }
+        _ => Err(wrong(
+            "must be \"env:\", \"file:/absolute/path\" or \"keyring:\"",
+        )),
+    }
 }
 
 /// `toolkits`.

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 const NONCE_LEN: usize = 24;
 
 /// One derived key. It is wiped when dropped.
+#[derive(Clone)]
 pub(super) struct Cipher(XChaCha20Poly1305);
 
 impl Cipher {

@@ -1,202 +1,334 @@
-//! The data keys: what they seal, and the file that keeps them wrapped.
+//! The data keys: what they seal, and how one takes over from another.
+//!
+//! A keyring never changes; each step of a rotation makes another one, whose file the store writes
+//! before it uses it. The steps of a data key:
+//!
+//! 1. It is made, and seals ([`Keyring::rotated`]).
+//! 2. A newer one takes over. It still opens the rows that it sealed, while they are sealed anew.
+//! 3. No row names it any more ([`Keyring::rows_moved`]). It opens handles only, which are out with
+//!    clients, for as long as a handle can live.
+//! 4. It is gone ([`Keyring::without_expired`]).
+
+mod file;
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::seal::SealError;
 use crate::seal::cipher::Cipher;
-use crate::seal::master::MasterKey;
+use crate::seal::keyring::file::{File, WrappedKey};
+use crate::seal::master::{MasterKey, MasterKeyId};
 
 /// The format of the vault: of the keyring's file, of sealed values and of the rows in them. A
-/// change that this program's earlier versions would misread raises it.
-pub const FORMAT: u64 = 1;
+/// change that this program's earlier versions would misread raises it. Format 2 has keys that are
+/// on their way out; a file of format 1 has one key.
+pub const FORMAT: u64 = 2;
+
+/// How long a handle is opened after its key was replaced. No handle lives longer: a `requestState`
+/// ends with its flow, after 10 minutes.
+pub const HANDLE_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
+
+/// More keys than this are not kept at once, so that the file stays small.
+pub const MOST_KEYS: usize = 32;
 
 /// The first byte of every sealed value.
 const SEALED_FORMAT: u8 = 1;
 
 const KEY_ID_LEN: usize = 8;
 
-/// The data keys of a vault. All of them open; the last one seals.
-pub struct Keyring(Vec<DataKey>);
+/// The data keys of a vault with the master key that wraps them, in the order in which they were
+/// made. The last one seals.
+pub struct Keyring {
+    master: MasterKey,
+    keys: Vec<DataKey>,
+}
 
+#[derive(Clone)]
 struct DataKey {
     id: [u8; KEY_ID_LEN],
-    rows: Cipher,
+    wrapped: WrappedKey,
+    /// None once no row is sealed with it.
+    rows: Option<Cipher>,
     handles: Cipher,
 }
 
-/// The keyring's file, JSON. It holds no secret in the clear.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    format: u64,
-    /// [`MasterKey::check_value`], base64.
-    master_key_check: String,
-    /// Oldest first.
-    data_keys: Vec<WrappedKey>,
+/// What a person may know of a data key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataKeyInfo {
+    /// Its name, 16 hex digits, which every value that it sealed carries.
+    pub id: String,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// When a newer one took over.
+    pub replaced_at: Option<Timestamp>,
+    /// What it is for.
+    pub used_for: KeyUse,
 }
 
-/// As much of the file as every format has.
-#[derive(Deserialize)]
-struct Head {
-    format: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrappedKey {
-    /// Names the key in every value that it sealed; random, base64.
-    id: String,
-    made_at: Timestamp,
-    /// The key, sealed under the master key; base64.
-    wrapped: String,
+/// What a data key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyUse {
+    /// It seals all that is written.
+    Sealing,
+    /// It opens rows that are being sealed anew.
+    Resealing,
+    /// It opens handles that clients hold, until [`HANDLE_LIFETIME`] is over.
+    Handles,
 }
 
 impl Keyring {
-    /// A keyring of one new data key, and the bytes of its file.
-    pub fn create(master: &MasterKey, now: Timestamp) -> (Self, Vec<u8>) {
-        let mut id = [0; KEY_ID_LEN];
-        let mut key = Zeroizing::new([0; 32]);
-        for random in [&mut id[..], &mut key[..]] {
-            getrandom::fill(random).expect("the operating system's random numbers are available");
-        }
-        let file = File {
-            format: FORMAT,
-            master_key_check: BASE64_STANDARD.encode(master.check_value()),
-            data_keys: vec![WrappedKey {
-                id: BASE64_STANDARD.encode(id),
-                made_at: now,
-                wrapped: BASE64_STANDARD.encode(
-                    master
-                        .wrapping()
-                        .seal(&[&[SEALED_FORMAT], &id, &nanoseconds(now)], &*key),
-                ),
-            }],
-        };
-        let mut bytes =
-            serde_json::to_vec_pretty(&file).expect("a struct of strings and numbers is JSON");
-        bytes.push(b'\n');
-        (Self(vec![DataKey::new(id, &key)]), bytes)
+    /// A keyring of one new data key.
+    pub fn create(master: &MasterKey, now: Timestamp) -> Self {
+        let keys = vec![DataKey::generate(master, now)];
+        let master = master.clone();
+        Self { master, keys }
     }
 
     /// Refuses a file of a later format. Looks at nothing else.
     pub fn check_format(file: &[u8]) -> Result<(), SealError> {
-        let head: Head = serde_json::from_slice(file).map_err(|_| SealError::DamagedKeyring)?;
-        if head.format > FORMAT {
-            return Err(SealError::NewerFormat {
-                found: head.format,
-                known: FORMAT,
-            });
-        }
-        Ok(())
+        File::check_format(file)
+    }
+
+    /// Which master key a file is wrapped under.
+    pub fn master_key_of(file: &[u8]) -> Result<MasterKeyId, SealError> {
+        File::parse(file)?.master_key_id()
     }
 
     /// Unwraps the data keys of a file.
     pub fn open(file: &[u8], master: &MasterKey) -> Result<Self, SealError> {
-        Self::check_format(file)?;
-        let file: File = serde_json::from_slice(file).map_err(|_| SealError::DamagedKeyring)?;
-        if decode(&file.master_key_check)? != master.check_value() {
+        let file = File::parse(file)?;
+        if file.master_key_id()? != master.id() {
             return Err(SealError::WrongMasterKey);
         }
         let wrapping = master.wrapping();
         let keys = file
             .data_keys
-            .iter()
+            .into_iter()
             .map(|wrapped| wrapped.open(&wrapping))
             .collect::<Result<Vec<_>, _>>()?;
-        if keys.is_empty() {
+        // The last one seals, so it must not be on its way out.
+        if keys.last().is_none_or(|last| last.rows.is_none()) {
             return Err(SealError::DamagedKeyring);
         }
-        Ok(Self(keys))
+        let master = master.clone();
+        Ok(Self { master, keys })
+    }
+
+    /// The bytes of the file, which [`Keyring::open`] reads.
+    pub fn to_file(&self) -> Vec<u8> {
+        let keys = self.keys.iter().map(|key| key.wrapped.clone());
+        let file = File {
+            format: FORMAT,
+            master_key_check: file::encode(&self.master.id().0),
+            data_keys: keys.collect(),
+        };
+        file.to_bytes()
+    }
+
+    /// With a new data key, which seals from now on.
+    #[must_use]
+    pub fn rotated(&self, now: Timestamp) -> Self {
+        let mut keys = self.keys.clone();
+        if let Some(last) = keys.last_mut() {
+            last.wrapped.replaced_at = Some(now);
+        }
+        keys.push(DataKey::generate(&self.master, now));
+        let master = self.master.clone();
+        Self { master, keys }
+    }
+
+    /// With the same data keys, under another master key.
+    pub fn rewrapped(&self, master: &MasterKey) -> Result<Self, SealError> {
+        let wrapping = self.master.wrapping();
+        let rewrap = |key: &DataKey| {
+            Ok(DataKey {
+                wrapped: key.wrapped.rewrapped(&wrapping, master)?,
+                ..key.clone()
+            })
+        };
+        let keys = self.keys.iter().map(rewrap).collect::<Result<_, _>>()?;
+        let master = master.clone();
+        Ok(Self { master, keys })
+    }
+
+    /// Once every row is sealed with the newest key: the older ones open handles only.
+    #[must_use]
+    pub fn rows_moved(&self) -> Self {
+        let mut keys = self.keys.clone();
+        if let Some((_, older)) = keys.split_last_mut() {
+            for key in older {
+                key.rows = None;
+                key.wrapped.handles_only = true;
+            }
+        }
+        let master = self.master.clone();
+        Self { master, keys }
+    }
+
+    /// Without the keys whose last handles have ended. None if there are no such keys.
+    pub fn without_expired(&self, now: Timestamp) -> Option<Self> {
+        let needed = |key: &&DataKey| key.rows.is_some() || key.opens_handles(now);
+        let keys: Vec<_> = self.keys.iter().filter(needed).cloned().collect();
+        let master = self.master.clone();
+        (keys.len() < self.keys.len()).then_some(Self { master, keys })
+    }
+
+    /// Whether rows may still be sealed with a key that was replaced.
+    pub fn is_resealing(&self) -> bool {
+        let (_, older) = self.keys.split_last().expect(AT_LEAST_ONE);
+        older.iter().any(|key| key.rows.is_some())
+    }
+
+    /// The name of the key that seals.
+    pub fn sealing_key(&self) -> [u8; KEY_ID_LEN] {
+        self.last().id
+    }
+
+    /// The master key's name.
+    pub fn master_key_id(&self) -> MasterKeyId {
+        self.master.id()
+    }
+
+    /// The master key, for what else is wrapped under it.
+    pub fn master_key(&self) -> &MasterKey {
+        &self.master
+    }
+
+    /// What a person may know of the keys, oldest first.
+    pub fn data_keys(&self) -> Vec<DataKeyInfo> {
+        let sealing = self.sealing_key();
+        let info = |key: &DataKey| DataKeyInfo {
+            id: format!("{:016x}", u64::from_be_bytes(key.id)),
+            made_at: key.wrapped.made_at,
+            replaced_at: key.wrapped.replaced_at,
+            used_for: match key.rows {
+                _ if key.id == sealing => KeyUse::Sealing,
+                Some(_) => KeyUse::Resealing,
+                None => KeyUse::Handles,
+            },
+        };
+        self.keys.iter().map(info).collect()
     }
 
     /// Seals a row's plaintext to its place: format, key id, nonce, ciphertext. It opens in the
     /// same row of the same tree only.
     pub fn seal_row(&self, tree: &str, key: &[u8], plaintext: &[u8]) -> Vec<u8> {
-        self.seal(
-            |data_key| &data_key.rows,
-            &[tree.as_bytes(), key],
-            plaintext,
-        )
+        let rows = self.last().rows.as_ref();
+        let rows = rows.expect("the key that seals is for rows too");
+        self.seal(rows, &[tree.as_bytes(), key], plaintext)
     }
 
     /// What [`Keyring::seal_row`] sealed; none if it was altered or comes from another row.
     pub fn open_row(&self, tree: &str, key: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        self.open_with(|data_key| &data_key.rows, &[tree.as_bytes(), key], sealed)
+        let (data_key, sealed) = self.parse(sealed)?;
+        let identity: [&[u8]; 2] = [tree.as_bytes(), key];
+        let rows = data_key.rows.as_ref()?;
+        rows.open(&associated(&data_key.id, &identity), sealed)
+    }
+
+    /// The row's plaintext under the newest key. None if it is already, or does not open at all.
+    pub fn reseal_row(&self, tree: &str, key: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        if self.seals(sealed) {
+            return None;
+        }
+        let plaintext = self.open_row(tree, key, sealed)?;
+        Some(self.seal_row(tree, key, &plaintext))
+    }
+
+    /// Whether the value names the newest key.
+    pub fn seals(&self, sealed: &[u8]) -> bool {
+        let head = sealed.split_first_chunk::<{ 1 + KEY_ID_LEN }>();
+        head.is_some_and(|(head, _)| head[0] == SEALED_FORMAT && head[1..] == self.last().id)
+    }
+
+    /// Whether the value names a key that was replaced.
+    pub fn names_older_key(&self, sealed: &[u8]) -> bool {
+        self.parse(sealed).is_some() && !self.seals(sealed)
     }
 
     /// Seals bytes that leave the process and come back, bound to `context`.
     pub fn seal_handle(&self, context: &[u8], plaintext: &[u8]) -> Vec<u8> {
-        self.seal(|data_key| &data_key.handles, &[context], plaintext)
+        self.seal(&self.last().handles, &[context], plaintext)
     }
 
-    /// What [`Keyring::seal_handle`] sealed; none if it was altered or has another context.
-    pub fn open_handle(&self, context: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        self.open_with(|data_key| &data_key.handles, &[context], sealed)
-    }
-
-    fn seal(
+    /// What [`Keyring::seal_handle`] sealed; none if it was altered, has another context, or its
+    /// key was replaced [`HANDLE_LIFETIME`] ago.
+    pub fn open_handle(
         &self,
-        cipher: impl Fn(&DataKey) -> &Cipher,
-        identity: &[&[u8]],
-        plaintext: &[u8],
-    ) -> Vec<u8> {
-        let data_key = self.0.last().expect("a keyring has at least one key");
-        let sealed = cipher(data_key).seal(&associated(&data_key.id, identity), plaintext);
-        [&[SEALED_FORMAT], &data_key.id[..], &sealed].concat()
-    }
-
-    fn open_with(
-        &self,
-        cipher: impl Fn(&DataKey) -> &Cipher,
-        identity: &[&[u8]],
+        context: &[u8],
         sealed: &[u8],
+        now: Timestamp,
     ) -> Option<Zeroizing<Vec<u8>>> {
+        let (data_key, sealed) = self.parse(sealed)?;
+        let associated = associated(&data_key.id, &[context]);
+        data_key
+            .opens_handles(now)
+            .then(|| data_key.handles.open(&associated, sealed))
+            .flatten()
+    }
+
+    fn last(&self) -> &DataKey {
+        self.keys.last().expect(AT_LEAST_ONE)
+    }
+
+    /// Seals with a cipher of the last key.
+    fn seal(&self, cipher: &Cipher, identity: &[&[u8]], plaintext: &[u8]) -> Vec<u8> {
+        let id = &self.last().id;
+        let sealed = cipher.seal(&associated(id, identity), plaintext);
+        [&[SEALED_FORMAT], &id[..], &sealed].concat()
+    }
+
+    /// The key that a sealed value names, and the rest of the value.
+    fn parse<'a>(&self, sealed: &'a [u8]) -> Option<(&DataKey, &'a [u8])> {
         let (&format, rest) = sealed.split_first()?;
         let (id, sealed) = rest.split_first_chunk::<KEY_ID_LEN>()?;
         if format != SEALED_FORMAT {
             return None;
         }
-        let data_key = self.0.iter().find(|data_key| data_key.id == *id)?;
-        cipher(data_key).open(&associated(id, identity), sealed)
+        let data_key = self.keys.iter().find(|data_key| data_key.id == *id)?;
+        Some((data_key, sealed))
     }
 }
 
+const AT_LEAST_ONE: &str = "a keyring has at least one key";
+
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Keyring({} keys)", self.0.len())
+        write!(f, "Keyring({} keys)", self.keys.len())
     }
 }
 
 impl DataKey {
-    fn new(id: [u8; KEY_ID_LEN], key: &[u8; 32]) -> Self {
+    fn generate(master: &MasterKey, now: Timestamp) -> Self {
+        let mut id = [0; KEY_ID_LEN];
+        let mut key = Zeroizing::new([0; 32]);
+        for random in [&mut id[..], &mut key[..]] {
+            getrandom::fill(random).expect("the operating system's random numbers are available");
+        }
+        Self::new(id, WrappedKey::new(id, now, &key, master), &key)
+    }
+
+    fn new(id: [u8; KEY_ID_LEN], wrapped: WrappedKey, key: &[u8; 32]) -> Self {
+        let rows = || Cipher::derive(key, "valetkey data: rows");
         Self {
             id,
-            rows: Cipher::derive(key, "valetkey data: rows"),
+            rows: (!wrapped.handles_only).then(rows),
             handles: Cipher::derive(key, "valetkey data: handles"),
+            wrapped,
         }
     }
-}
 
-impl WrappedKey {
-    fn open(&self, wrapping: &Cipher) -> Result<DataKey, SealError> {
-        let id: [u8; KEY_ID_LEN] = decode(&self.id)?
-            .try_into()
-            .map_err(|_| SealError::DamagedKeyring)?;
-        let identity: [&[u8]; 3] = [&[SEALED_FORMAT], &id, &nanoseconds(self.made_at)];
-        let key = wrapping
-            .open(&identity, &decode(&self.wrapped)?)
-            .ok_or(SealError::DamagedKeyring)?;
-        let key = key
-            .first_chunk::<32>()
-            .filter(|_| key.len() == 32)
-            .ok_or(SealError::DamagedKeyring)?;
-        Ok(DataKey::new(id, key))
+    fn opens_handles(&self, now: Timestamp) -> bool {
+        self.wrapped
+            .replaced_at
+            .is_none_or(|at| now.duration_since(at) < HANDLE_LIFETIME)
     }
 }
 
@@ -205,169 +337,4 @@ fn associated<'a>(id: &'a [u8; KEY_ID_LEN], identity: &[&'a [u8]]) -> Vec<&'a [u
     let mut parts: Vec<&[u8]> = vec![&[SEALED_FORMAT], id];
     parts.extend_from_slice(identity);
     parts
-}
-
-fn nanoseconds(time: Timestamp) -> [u8; 16] {
-    time.as_nanosecond().to_be_bytes()
-}
-
-fn decode(base64: &str) -> Result<Vec<u8>, SealError> {
-    BASE64_STANDARD
-        .decode(base64)
-        .map_err(|_| SealError::DamagedKeyring)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    fn new_keyring() -> (MasterKey, Keyring, Vec<u8>) {
-        let master = MasterKey::generate();
-        let (keyring, file) = Keyring::create(&master, Timestamp::UNIX_EPOCH);
-        (master, keyring, file)
-    }
-
-    #[test]
-    fn a_row_opens_in_its_own_place_only() {
-        let (_, keyring, _) = new_keyring();
-        let sealed = keyring.seal_row("flows", b"key", b"secret");
-        assert_eq!(
-            &**keyring.open_row("flows", b"key", &sealed).unwrap(),
-            b"secret"
-        );
-        for (tree, key) in [
-            ("flows", &b"kez"[..]),
-            ("states", b"key"),
-            ("flowsk", b"ey"),
-            ("flow", b"skey"),
-            ("flows", b""),
-        ] {
-            assert!(
-                keyring.open_row(tree, key, &sealed).is_none(),
-                "{tree} {key:?}"
-            );
-        }
-        assert!(keyring.open_handle(b"key", &sealed).is_none());
-        let (_, other, _) = new_keyring();
-        assert!(other.open_row("flows", b"key", &sealed).is_none());
-    }
-
-    #[test]
-    fn a_handle_opens_in_its_own_context_only() {
-        let (_, keyring, _) = new_keyring();
-        let sealed = keyring.seal_handle(b"ada, gmail_search", b"flow");
-        let open = |context: &[u8]| keyring.open_handle(context, &sealed);
-        assert_eq!(&**open(b"ada, gmail_search").unwrap(), b"flow");
-        for context in [&b""[..], b"ada, gmail_searc", b"bob, gmail_search"] {
-            assert!(open(context).is_none());
-        }
-        assert!(
-            keyring
-                .open_row("", b"ada, gmail_search", &sealed)
-                .is_none()
-        );
-    }
-
-    #[test]
-    fn no_flipped_bit_and_no_shorter_or_longer_value_opens() {
-        let (_, keyring, _) = new_keyring();
-        let sealed = keyring.seal_row("flows", b"key", b"a secret of some length");
-        for bit in 0..8 * sealed.len() {
-            let mut altered = sealed.clone();
-            altered[bit / 8] ^= 1 << (bit % 8);
-            assert!(
-                keyring.open_row("flows", b"key", &altered).is_none(),
-                "bit {bit}"
-            );
-        }
-        for len in 0..sealed.len() {
-            assert!(
-                keyring.open_row("flows", b"key", &sealed[..len]).is_none(),
-                "{len} bytes"
-            );
-        }
-        let longer = [&sealed[..], &[0]].concat();
-        assert!(keyring.open_row("flows", b"key", &longer).is_none());
-    }
-
-    #[test]
-    fn ten_thousand_seals_have_ten_thousand_nonces() {
-        let (_, keyring, _) = new_keyring();
-        let nonces: BTreeSet<_> = (0..10_000)
-            .map(|_| keyring.seal_row("flows", b"key", b"same")[1 + KEY_ID_LEN..][..24].to_vec())
-            .collect();
-        assert_eq!(nonces.len(), 10_000);
-    }
-
-    #[test]
-    fn a_value_names_its_format_and_key_and_shows_nothing_else() {
-        let (_, keyring, _) = new_keyring();
-        let sealed = keyring.seal_row("flows", b"key", b"canary");
-        assert_eq!(sealed.len(), 1 + KEY_ID_LEN + 24 + b"canary".len() + 16);
-        assert_eq!(sealed[0], SEALED_FORMAT);
-        assert_eq!(sealed[1..=KEY_ID_LEN], keyring.0[0].id);
-        assert!(!sealed.windows(6).any(|window| window == b"canary"));
-    }
-
-    #[test]
-    fn the_file_opens_with_its_master_key_only() {
-        let (master, keyring, file) = new_keyring();
-        let sealed = keyring.seal_row("flows", b"key", b"secret");
-        let again = Keyring::open(&file, &master).unwrap();
-        assert_eq!(
-            &**again.open_row("flows", b"key", &sealed).unwrap(),
-            b"secret"
-        );
-        let refused = Keyring::open(&file, &MasterKey::generate()).unwrap_err();
-        assert_eq!(refused, SealError::WrongMasterKey);
-    }
-
-    #[test]
-    fn an_older_key_still_opens_and_the_newest_seals() {
-        let (_, Keyring(mut keys), _) = new_keyring();
-        let old = Keyring(vec![keys.remove(0)]);
-        let sealed = old.seal_row("flows", b"key", b"old");
-        let (_, Keyring(new), _) = new_keyring();
-        let both = Keyring(old.0.into_iter().chain(new).collect());
-        assert_eq!(&**both.open_row("flows", b"key", &sealed).unwrap(), b"old");
-        let resealed = both.seal_row("flows", b"key", b"new");
-        assert_eq!(resealed[1..=KEY_ID_LEN], both.0[1].id);
-    }
-
-    #[test]
-    fn an_altered_file_is_refused() {
-        let (master, _, file) = new_keyring();
-        let text = String::from_utf8(file).unwrap();
-        let other: File = serde_json::from_slice(&new_keyring().2).unwrap();
-        let replaced = |field: &str, value: &str| {
-            let start = text.find(&format!("\"{field}\"")).unwrap() + field.len() + 4;
-            let end = start + 1 + text[start + 1..].find('"').unwrap();
-            format!("{}\"{value}{}", &text[..start], &text[end..])
-        };
-        let cases = [
-            ("empty", String::new()),
-            ("cut", text[..text.len() / 2].to_owned()),
-            ("another key's name", replaced("id", &other.data_keys[0].id)),
-            ("another date", replaced("made_at", "2026-01-01T00:00:00Z")),
-            (
-                "another wrapped key",
-                replaced("wrapped", &other.data_keys[0].wrapped),
-            ),
-            ("no base64", replaced("wrapped", "???")),
-            ("a field too many", text.replacen('{', "{\"x\": 1,", 1)),
-        ];
-        for (what, file) in cases {
-            let refused = Keyring::open(file.as_bytes(), &master).unwrap_err();
-            assert_eq!(refused, SealError::DamagedKeyring, "{what}: {file}");
-        }
-    }
-
-    #[test]
-    fn a_later_format_is_refused_before_anything_else_is_looked_at() {
-        let file = br#"{"format": 2, "something": "new"}"#;
-        let newer = SealError::NewerFormat { found: 2, known: 1 };
-        assert_eq!(Keyring::check_format(file), Err(newer));
-    }
 }

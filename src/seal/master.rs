@@ -1,5 +1,7 @@
 //! The master key, which wraps the data keys and is kept outside the vault.
 
+use std::fmt;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
 use secrecy::{ExposeSecret, SecretString};
@@ -11,6 +13,7 @@ use crate::seal::cipher::{Cipher, derive};
 const LEN: usize = 32;
 
 /// 32 random bytes, wiped when dropped.
+#[derive(Clone)]
 pub struct MasterKey(Zeroizing<[u8; LEN]>);
 
 impl MasterKey {
@@ -45,15 +48,46 @@ impl MasterKey {
         line
     }
 
+    /// The name of the key.
+    pub fn id(&self) -> MasterKeyId {
+        let derived = derive(&self.0, "valetkey master: check value");
+        MasterKeyId(*derived.first_chunk().expect("16 of 32 bytes"))
+    }
+
     /// The cipher that wraps data keys.
     pub(super) fn wrapping(&self) -> Cipher {
         Cipher::derive(&self.0, "valetkey master: wrap data keys")
     }
 
-    /// A value that tells this key from another one and nothing else about it.
-    pub(super) fn check_value(&self) -> [u8; 16] {
-        let derived = derive(&self.0, "valetkey master: check value");
-        *derived.first_chunk().expect("16 of 32 bytes")
+    /// The cipher that wraps the key of an export.
+    pub(super) fn wrapping_exports(&self) -> Cipher {
+        Cipher::derive(&self.0, "valetkey master: wrap export keys")
+    }
+}
+
+/// Tells one master key from another and nothing else about it: it is derived from the key, and no
+/// way leads back. Safe to show.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct MasterKeyId(pub [u8; 16]);
+
+impl fmt::Display for MasterKeyId {
+    /// The first 8 bytes in hex.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0[..8]
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for MasterKeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MasterKey({})", self.id())
     }
 }
 

@@ -1,9 +1,12 @@
 //! The trees of an open store: what is read, and how a change becomes durable.
 
+pub(super) mod rotation;
+mod vacuum;
+
 use std::fmt;
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -12,6 +15,7 @@ use sled::transaction::{
     ConflictableTransactionError, TransactionError, Transactional, TransactionalTree,
 };
 use sled::{Db, IVec, Tree};
+use zeroize::Zeroizing;
 
 use crate::caller::Caller;
 use crate::seal::keyring::Keyring;
@@ -19,6 +23,7 @@ use crate::store::audit::trail::{Pen, Trail};
 use crate::store::audit::{AuditPage, AuditQuery, Point, Verdict};
 use crate::store::backup;
 use crate::store::cure;
+use crate::store::keys::Keys;
 use crate::store::lock::OwnerLock;
 use crate::store::records::{Connection, ConnectionId, Flow, FlowId, FlowStatus};
 use crate::store::rows::{self, RowError};
@@ -29,12 +34,13 @@ use crate::store::tally::Tally;
 /// An open database. The fields are dropped in this order: sled, which flushes, before the lock.
 pub(super) struct Database {
     dir: PathBuf,
-    keyring: Keyring,
+    keys: Arc<Keys>,
     connections: Tree,
     flows: Tree,
     states: Tree,
     audit: Trail,
     tally: Tally,
+    meta: Tree,
     db: Db,
     /// sled's log, through a descriptor of ours.
     log: File,
@@ -45,7 +51,7 @@ pub(super) struct Database {
     /// Why nothing more is written, once a write has failed. What the disk has then is unknown: a
     /// later `fsync` that succeeds says nothing about the pages of one that failed.
     broken: OnceLock<StoreError>,
-    _lock: OwnerLock,
+    lock: OwnerLock,
 }
 
 /// As much of a record as a put has to know of the one it replaces.
@@ -60,7 +66,7 @@ impl Database {
     /// Opens the trees.
     pub(super) fn new(
         dir: PathBuf,
-        keyring: Keyring,
+        keys: Arc<Keys>,
         db: Db,
         log: File,
         lock: OwnerLock,
@@ -69,35 +75,42 @@ impl Database {
             db.open_tree(name)
                 .map_err(|error| StoreError::sled(&dir, &error))
         };
-        let (connections, flows, states) = (
+        let (connections, flows, states, meta) = (
             tree(rows::CONNECTIONS)?,
             tree(rows::FLOWS)?,
             tree(rows::STATES)?,
+            tree(rows::META)?,
         );
-        let audit = Trail::open(dir.clone(), tree(rows::AUDIT)?, &keyring)?;
+        let audit = Trail::open(dir.clone(), tree(rows::AUDIT)?, &keys.keyring())?;
         let tally = Tally::open(&dir, &db)?;
         let database = Self {
             dir,
-            keyring,
+            keys,
             connections,
             flows,
             states,
             audit,
             tally,
+            meta,
             db,
             log,
             reserve: Reserve::USUAL,
             writing: Mutex::new(()),
             broken: OnceLock::new(),
-            _lock: lock,
+            lock,
         };
         database.make_durable()?;
         Ok(database)
     }
 
-    /// The data keys.
-    pub(super) fn keyring(&self) -> &Keyring {
-        &self.keyring
+    /// The keys.
+    pub(super) fn keys(&self) -> &Arc<Keys> {
+        &self.keys
+    }
+
+    /// The data keys as they are now.
+    fn keyring(&self) -> Arc<Keyring> {
+        self.keys.keyring()
     }
 
     pub(super) fn connection(
@@ -114,6 +127,11 @@ impl Database {
         let mut connections: Vec<Connection> = self.read_all(found, rows::CONNECTIONS)?;
         connections.sort_by_key(|connection| (connection.connected_at, connection.id));
         Ok(connections)
+    }
+
+    /// The connections of all callers.
+    pub(super) fn all_connections(&self) -> Result<Vec<Connection>, StoreError> {
+        self.read_all(self.connections.iter(), rows::CONNECTIONS)
     }
 
     pub(super) fn flow(&self, id: FlowId) -> Result<Option<Flow>, StoreError> {
@@ -137,15 +155,16 @@ impl Database {
     }
 
     pub(super) fn audit(&self, query: &AuditQuery) -> Result<AuditPage, StoreError> {
-        self.audit.page(&self.keyring, query)
+        self.audit.page(&self.keyring(), query)
     }
 
     pub(super) fn verify_audit(&self, noted: Option<Point>) -> Result<Verdict, StoreError> {
-        self.audit.verify(&self.keyring, noted)
+        self.audit.verify(&self.keyring(), noted)
     }
 
-    pub(super) fn keyed_hash(&self, purpose: &str, message: &[u8]) -> [u8; 32] {
-        self.audit.keyed_hash(purpose, message)
+    /// The key of [`crate::store::sled::Store::keyed_hash`].
+    pub(super) fn hash_key(&self) -> Zeroizing<[u8; 32]> {
+        self.audit.hash_key()
     }
 
     /// Applies all changes or none; returns once they are on the disk.
@@ -176,7 +195,7 @@ impl Database {
         }
         let pen = self
             .audit
-            .pen(&self.keyring)
+            .pen(&self.keyring())
             .inspect_err(|error| self.cure_if_wanted(error))?;
         let trees = (
             &self.connections,
@@ -191,10 +210,18 @@ impl Database {
             }
             Ok(pen)
         });
+        let pen = self.written(applied)?;
+        self.audit.written(pen);
+        Ok(())
+    }
+
+    /// Makes a transaction durable that was applied. After a failure nothing more is written.
+    fn written<T>(
+        &self,
+        applied: Result<T, TransactionError<StoreError>>,
+    ) -> Result<T, StoreError> {
         let done = match applied {
-            Ok(pen) => self
-                .count_and_make_durable()
-                .inspect(|()| self.audit.written(pen)),
+            Ok(value) => self.count_and_make_durable().map(|()| value),
             Err(TransactionError::Abort(refused)) => return Err(refused),
             Err(TransactionError::Storage(error)) => Err(self.unreadable(&error)),
         };
@@ -256,7 +283,7 @@ impl Database {
                 let stored = connections.get(key)?;
                 let stored: Option<Version> = self.stored(stored, rows::CONNECTIONS, &key)?;
                 replaces(connection.version, stored.map(|stored| stored.version))?;
-                let row = rows::seal(&self.keyring, rows::CONNECTIONS, &key, connection);
+                let row = rows::seal(&self.keyring(), rows::CONNECTIONS, &key, connection);
                 connections.insert(&key, self.sealed(row)?)?;
             }
             Change::DeleteConnection(caller, id) => {
@@ -270,10 +297,10 @@ impl Database {
                     states.remove(state)?;
                 }
                 if let Some(state) = awaited_state(flow) {
-                    let row = rows::seal(&self.keyring, rows::STATES, state, &flow.id);
+                    let row = rows::seal(&self.keyring(), rows::STATES, state, &flow.id);
                     states.insert(state, self.sealed(row)?)?;
                 }
-                let row = rows::seal(&self.keyring, rows::FLOWS, key, flow);
+                let row = rows::seal(&self.keyring(), rows::FLOWS, key, flow);
                 flows.insert(key, self.sealed(row)?)?;
             }
             Change::DeleteFlow(id) => {
@@ -285,7 +312,7 @@ impl Database {
             }
             Change::AppendAudit { record, keep } => {
                 self.audit
-                    .append(&self.keyring, audit, pen, record, *keep)?;
+                    .append(&self.keyring(), audit, pen, record, *keep)?;
             }
         }
         Ok(())
@@ -299,7 +326,7 @@ impl Database {
         key: &[u8],
     ) -> Result<Option<R>, Refused> {
         let Some(value) = value else { return Ok(None) };
-        self.row(rows::open(&self.keyring, name, key, &value))
+        self.row(rows::open(&self.keyring(), name, key, &value))
             .map_err(Refused::Abort)
     }
 
@@ -326,14 +353,9 @@ impl Database {
             return Err(error.clone());
         }
         if self.writing.is_poisoned() {
-            return Err(self.interrupted());
+            return Err(StoreError::interrupted(&self.dir));
         }
         Ok(())
-    }
-
-    /// A call that a panic ended.
-    pub(super) fn interrupted(&self) -> StoreError {
-        StoreError::damaged(&self.dir, "the database ended in the middle of a call")
     }
 
     /// What reading failed with. Damage closes the store for writing, so that it is opened anew, and
@@ -365,7 +387,7 @@ impl Database {
     ) -> Result<Option<R>, StoreError> {
         let value = tree.get(key).map_err(|error| self.unreadable(&error))?;
         match value {
-            Some(value) => self.row(rows::open(&self.keyring, name, key, &value)),
+            Some(value) => self.row(rows::open(&self.keyring(), name, key, &value)),
             None => Ok(None),
         }
     }
@@ -378,7 +400,7 @@ impl Database {
         let mut records = Vec::new();
         for row in found {
             let (key, value) = row.map_err(|error| self.unreadable(&error))?;
-            records.extend(self.row(rows::open(&self.keyring, name, &key, &value))?);
+            records.extend(self.row(rows::open(&self.keyring(), name, &key, &value))?);
         }
         Ok(records)
     }

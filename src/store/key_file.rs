@@ -1,4 +1,4 @@
-//! Where the master key is found, and the file that it is kept in.
+//! The file that the master key is kept in.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -8,84 +8,29 @@ use std::path::{Path, PathBuf};
 use rustix::process::geteuid;
 use secrecy::SecretString;
 
-use crate::config::MasterKeySource;
 use crate::seal::master::MasterKey;
 use crate::store::files;
 use crate::store::sled::StoreError;
 
-/// A master key at hand, or the file that has it or will have it.
-pub(super) enum KeySource {
-    Given(MasterKey),
-    File(PathBuf),
+/// Refuses a file that would lie in the store's `dir`: whoever copies the one must not get the
+/// other. Touches nothing.
+pub(super) fn outside(path: &Path, dir: &Path) -> Result<PathBuf, StoreError> {
+    let path = std::path::absolute(path)
+        .map_err(|error| StoreError::io(path, "cannot be found", &error))?;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    if resolved(folder).starts_with(resolved(dir)) {
+        return Err(StoreError::Key(format!(
+            "the master key {key} must not lie in the vault's own directory {dir}, where a copy \
+             of the one takes the other along. Move it to another directory and set its new path.",
+            key = path.display(),
+            dir = dir.display(),
+        )));
+    }
+    Ok(path)
 }
 
-impl KeySource {
-    /// Reads a key from the environment, or refuses a file that would lie in the store's `dir`:
-    /// whoever copies the one must not get the other. Touches nothing.
-    pub(super) fn new(source: &MasterKeySource, dir: &Path) -> Result<Self, StoreError> {
-        match source {
-            MasterKeySource::Environment(text) => {
-                let key = MasterKey::parse(text).map_err(|error| {
-                    StoreError::Key(format!(
-                        "VALETKEY_MASTER_KEY cannot be used: {error}. For an existing vault, set \
-                         the key that it was made with."
-                    ))
-                })?;
-                Ok(Self::Given(key))
-            }
-            MasterKeySource::File(path) => {
-                let path = std::path::absolute(path)
-                    .map_err(|error| StoreError::io(path, "cannot be found", &error))?;
-                let folder = path.parent().unwrap_or(Path::new("/"));
-                if resolved(folder).starts_with(resolved(dir)) {
-                    return Err(StoreError::Key(format!(
-                        "the master key {key} must not lie in the vault's own directory {dir}, \
-                         where a copy of the one takes the other along. Move it to another \
-                         directory and set its new path.",
-                        key = path.display(),
-                        dir = dir.display(),
-                    )));
-                }
-                Ok(Self::File(path))
-            }
-        }
-    }
-
-    /// The key of the store in `dir`, which exists already: a missing key is an error.
-    pub(super) fn existing(self, dir: &Path) -> Result<MasterKey, StoreError> {
-        match self {
-            Self::Given(key) => Ok(key),
-            Self::File(path) => read(&path)?.ok_or_else(|| {
-                StoreError::Key(format!(
-                    "the vault in {dir} is sealed, and its master key {key} is not there. Put the \
-                     key back from your backup. If it is lost, so is what the vault holds: move \
-                     {dir} away and connect your accounts again.",
-                    dir = dir.display(),
-                    key = path.display(),
-                ))
-            }),
-        }
-    }
-
-    /// The key for a brand-new store: that of the file, or one made there now.
-    pub(super) fn existing_or_new(self) -> Result<MasterKey, StoreError> {
-        let path = match self {
-            Self::Given(key) => return Ok(key),
-            Self::File(path) => path,
-        };
-        if let Some(key) = read(&path)? {
-            return Ok(key);
-        }
-        files::create_directory(path.parent().unwrap_or(Path::new("/")))?;
-        files::parent_is_safe(&path)?;
-        let key = MasterKey::generate();
-        files::create_atomically(&path, key.to_line().as_bytes())?;
-        tracing::info!(path = %path.display(), "made the vault's master key; back this file up");
-        Ok(key)
-    }
-}
-
-fn read(path: &Path) -> Result<Option<MasterKey>, StoreError> {
+/// Reads a key's file; none if there is none.
+pub(super) fn read(path: &Path) -> Result<Option<MasterKey>, StoreError> {
     let check = |found: &Metadata| match key_file_problem(path, found, geteuid().as_raw()) {
         None => Ok(()),
         Some(problem) => Err(StoreError::Key(problem)),
@@ -102,6 +47,31 @@ fn read(path: &Path) -> Result<Option<MasterKey>, StoreError> {
                 path.display()
             ))
         })
+}
+
+/// Makes a key's file, durably; one that has this very key already is left as it is.
+pub(super) fn create(path: &Path, key: &MasterKey) -> Result<(), StoreError> {
+    if read(path)?.is_some_and(|there| there.id() == key.id()) {
+        return Ok(());
+    }
+    files::create_directory(path.parent().unwrap_or(Path::new("/")))?;
+    files::parent_is_safe(path)?;
+    files::create_atomically(path, key.to_line().as_bytes())
+}
+
+/// Puts a key in the place of another, durably.
+pub(super) fn replace(path: &Path, key: &MasterKey) -> Result<(), StoreError> {
+    files::write_atomically(path, key.to_line().as_bytes())
+}
+
+/// Removes a key's file, if it is there.
+pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::io(path, "cannot be removed", &error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 pub(super) fn key_file_problem(path: &Path, found: &Metadata, us: u32) -> Option<String> {

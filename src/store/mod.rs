@@ -2,16 +2,21 @@
 
 pub mod alias;
 pub mod audit;
+pub mod export;
 pub mod records;
 pub mod sled;
+pub mod upkeep;
 
 mod backup;
 mod cure;
 mod database;
 pub(crate) mod files;
 mod key_file;
+mod key_place;
+mod keys;
 pub(crate) mod lock;
 mod open;
+mod os_keyring;
 mod rows;
 mod salvage;
 mod space;

@@ -2,23 +2,21 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::config::MasterKeySource;
-use crate::seal::SealError;
-use crate::seal::keyring::Keyring;
 use crate::store::cure::{self, Fault};
 use crate::store::database::Database;
 use crate::store::files;
-use crate::store::key_file::KeySource;
+use crate::store::key_place::KeyPlace;
+use crate::store::keys::Keys;
 use crate::store::lock::OwnerLock;
 use crate::store::sled::StoreError;
 use crate::store::space::{self, Reserve};
-
-/// The wrapped data keys and the format of the store. It lies beside the database, not in it, so
-/// that a wrong key is found before sled writes anything, which it does whenever it opens.
-const KEYRING: &str = "keyring";
 
 /// sled's own directory, and its log in there.
 pub(super) const DATABASE: &str = "sled";
@@ -44,67 +42,34 @@ pub(super) fn open(
 ) -> Result<Database, StoreError> {
     let dir =
         std::path::absolute(dir).map_err(|error| StoreError::io(dir, "cannot be found", &error))?;
-    let key = KeySource::new(master_key, &dir)?;
+    let place = KeyPlace::new(master_key, &dir)?;
     space::check(&dir, space::existing(&dir), Reserve::USUAL.begin)?;
     files::private_directory(&dir)?;
     files::local_file_system(&dir)?;
     let lock = OwnerLock::take(&dir)?;
-    let keyring = unlock(&dir, key, clock)?;
-
-    let home = dir.join(DATABASE);
-    let db = cure::open(&dir, &keyring, clock.now())?;
-    let log = home.join(LOG);
-    let log = File::open(&log).map_err(|error| StoreError::io(&log, "cannot be opened", &error))?;
-    let database = Database::new(dir.clone(), keyring, db, log, lock)?;
-    files::secure_tree(&home)?;
-    files::sync_directory(&dir)
-        .map_err(|error| StoreError::io(&dir, "cannot be made durable", &error))?;
+    let keys = Keys::unlock(&dir, place, !Database::exists(&dir), clock.now())?;
+    Database::finish_vacuum(&dir)?;
+    let database = open_trees(&dir, Arc::new(keys), lock, clock.now())?;
+    database.grow_older()?;
     Ok(database)
 }
 
-/// The keyring of an existing store, opened with the master key, or a new one for a new store.
-fn unlock(dir: &Path, key: KeySource, clock: &Clock) -> Result<Keyring, StoreError> {
-    let path = dir.join(KEYRING);
-    if let Some(file) = files::read(&path, |_| Ok(()))? {
-        let refused = |error| refused(dir, &error);
-        Keyring::check_format(&file).map_err(refused)?;
-        return Keyring::open(&file, &key.existing(dir)?).map_err(refused);
-    }
-    if dir.join(DATABASE).join(LOG).exists() {
-        return Err(StoreError::Key(format!(
-            "the vault in {dir} has lost its file `{KEYRING}`, without which nothing in it can be \
-             read. Put the file back from your backup, or move {dir} away and connect your \
-             accounts again.",
-            dir = dir.display()
-        )));
-    }
-    let (keyring, file) = Keyring::create(&key.existing_or_new()?, clock.now());
-    files::write_atomically(&path, &file)?;
-    Ok(keyring)
-}
-
-fn refused(dir: &Path, error: &SealError) -> StoreError {
-    let path = dir.display().to_string();
-    let fix = match error {
-        SealError::WrongMasterKey | SealError::MalformedMasterKey => {
-            return StoreError::Key(format!(
-                "the vault at {path} stays closed: {error}. Nothing was changed. Set the key that \
-                 it was made with, or move {path} away to start a new vault."
-            ));
-        }
-        SealError::DamagedKeyring => {
-            "Nothing was changed. Put the file `keyring` back from your backup, or move the \
-             directory away and connect your accounts again."
-        }
-        SealError::NewerFormat { .. } => {
-            "Nothing was changed. Use the newer Valetkey that this vault was last open in."
-        }
-    };
-    StoreError::Failed {
-        path,
-        cause: error.to_string(),
-        fix: fix.to_owned(),
-    }
+/// Opens or makes the database of the store in `dir`, which is locked, after a cure if it needs one.
+pub(super) fn open_trees(
+    dir: &Path,
+    keys: Arc<Keys>,
+    lock: OwnerLock,
+    now: Timestamp,
+) -> Result<Database, StoreError> {
+    let home = dir.join(DATABASE);
+    let db = cure::open(dir, &keys.keyring(), now)?;
+    let log = home.join(LOG);
+    let log = File::open(&log).map_err(|error| StoreError::io(&log, "cannot be opened", &error))?;
+    let database = Database::new(dir.to_owned(), keys, db, log, lock)?;
+    files::secure_tree(&home)?;
+    files::sync_directory(dir)
+        .map_err(|error| StoreError::io(dir, "cannot be made durable", &error))?;
+    Ok(database)
 }
 
 /// Opens sled. We hold the owner's lock, so if sled's own is taken it is by a store that was just

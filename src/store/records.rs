@@ -86,6 +86,10 @@ pub struct Grant {
     /// Set durably before the provider is asked to refresh, cleared with the new tokens: a row that
     /// still has it after a restart was interrupted, and a rotating refresh token may be used up.
     pub refreshing_since: Option<Timestamp>,
+    /// When the export was made that it was restored from, cleared with the next tokens: a rotating
+    /// refresh token may have been replaced since, which the first refusal then explains.
+    #[serde(default)]
+    pub restored_from: Option<Timestamp>,
 }
 
 /// One pending authorization, from the moment its link is minted.

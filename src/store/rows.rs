@@ -18,8 +18,14 @@ pub(super) const STATES: &str = "states";
 
 /// The audit log; see [`crate::store::audit::trail`].
 pub(super) const AUDIT: &str = "audit";
+/// What is kept once: [`GENERATION`].
+pub(super) const META: &str = "meta";
+/// How often the store was opened and exported, a number. It only grows, so a copy that is put back
+/// in place of the store has a smaller one than exports made since.
+pub(super) const GENERATION: &[u8] = b"generation";
+
 /// The trees whose values are sealed with their tree's name and their key.
-pub(super) const SEALED: [&str; 4] = [CONNECTIONS, FLOWS, STATES, AUDIT];
+pub(super) const SEALED: [&str; 5] = [CONNECTIONS, FLOWS, STATES, AUDIT, META];
 
 /// A record of more bytes than this is refused; see [`crate::store::open::SEGMENT_BYTES`].
 pub(super) const LIMIT: usize = 10 * 1024;

@@ -4,17 +4,22 @@
 //! acknowledge. sled's `flush()` alone ends in `sync_file_range` on Linux, which loses acknowledged
 //! writes at a power cut (measured: 20 of 100; with our `sync_all()` 0 of 150).
 
+use std::fmt;
 use std::io;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock, TryLockError};
 
 use jiff::Timestamp;
+use tokio::task::JoinHandle;
+use zeroize::Zeroizing;
 
 use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::config::MasterKeySource;
+use crate::seal;
 use crate::store::audit::{AuditPage, AuditQuery, AuditRecord, Point, Verdict};
 use crate::store::database::Database;
+use crate::store::keys::Keys;
 use crate::store::open;
 use crate::store::records::{Connection, ConnectionId, Flow, FlowId};
 
@@ -25,7 +30,18 @@ use crate::store::records::{Connection, ConnectionId, Flow, FlowId};
 /// then is unknown. Connections can still be read. Flows cannot: without a write no flow can move,
 /// and the last one written may have a link that was never durable.
 #[derive(Clone, Debug)]
-pub struct Store(Arc<Database>);
+pub struct Store(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) dir: PathBuf,
+    pub(super) clock: Clock,
+    pub(super) keys: Arc<Keys>,
+    /// See [`Store::keyed_hash`].
+    hash_key: Zeroizing<[u8; 32]>,
+    /// None once a vacuum could not open it again. Who works with it shares it, but for a vacuum
+    /// and for a change of the data keys that open rows: what is being read must open to its end.
+    pub(super) database: RwLock<Option<Database>>,
+}
 
 /// One change of a transaction. A put must carry the version it replaces plus one.
 #[derive(Clone, Debug)]
@@ -80,6 +96,9 @@ pub enum StoreError {
         /// How much is left, and how much is needed.
         left: String,
     },
+    /// An export cannot be written or read. Nothing was changed.
+    #[error("{0}")]
+    Export(String),
     /// The disk or sled failed; after a failed write the store is read-only until reopened.
     #[error("the vault at {path} failed: {cause}. {fix}")]
     Failed {
@@ -105,11 +124,21 @@ impl Store {
         clock: Clock,
     ) -> Result<Self, StoreError> {
         let (path, master_key) = (dir.to_owned(), master_key.clone());
-        let opening = tokio::task::spawn_blocking(move || open::open(&path, &master_key, &clock));
+        let time = clock.clone();
+        let opening = tokio::task::spawn_blocking(move || open::open(&path, &master_key, &time));
         let opened = opening
             .await
             .unwrap_or_else(|_| Err(StoreError::damaged(dir, "opening it failed")));
-        opened.map(|database| Self(Arc::new(database)))
+        let database = opened?;
+        let store = Self(Arc::new(Inner {
+            dir: dir.to_owned(),
+            clock,
+            keys: Arc::clone(database.keys()),
+            hash_key: database.hash_key(),
+            database: RwLock::new(Some(database)),
+        }));
+        store.go_on_resealing();
+        Ok(store)
     }
 
     /// Copies the connections, sealed as they are, to where a cure finds them, if the last copy is a
@@ -185,38 +214,85 @@ impl Store {
 
     /// A hash under a key of this vault, which stays the same when the data keys change.
     pub fn keyed_hash(&self, purpose: &str, message: &[u8]) -> [u8; 32] {
-        self.0.keyed_hash(purpose, message)
+        seal::keyed_hash(&self.0.hash_key, purpose, message)
     }
 
     /// Whether writes are still taken: not after one has failed. Drop all handles then, and open
     /// the store anew.
     pub fn is_writable(&self) -> bool {
-        self.0.check_writable().is_ok()
+        match self.0.database.try_read() {
+            Ok(database) => database
+                .as_ref()
+                .is_some_and(|database| database.check_writable().is_ok()),
+            // A vacuum is under way; how it ends will be seen.
+            Err(TryLockError::WouldBlock) => true,
+            Err(TryLockError::Poisoned(_)) => false,
+        }
     }
 
     /// Seals bytes that leave the process and come back (`requestState`), bound to `context`.
     pub fn seal_handle(&self, context: &[u8], plaintext: &[u8]) -> Vec<u8> {
-        self.0.keyring().seal_handle(context, plaintext)
+        self.0.keys.keyring().seal_handle(context, plaintext)
     }
 
     /// Opens what [`Store::seal_handle`] made; none if it was altered or made for another context.
     pub fn open_handle(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
-        let plaintext = self.0.keyring().open_handle(context, sealed)?;
+        let now = self.0.clock.now();
+        let plaintext = self.0.keys.keyring().open_handle(context, sealed, now)?;
         Some(plaintext.to_vec())
     }
 
-    async fn on_disk<T: Send + 'static>(
+    pub(super) async fn on_disk<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Database) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let database = Arc::clone(&self.0);
-        let done = tokio::task::spawn_blocking(move || work(&database)).await;
+        let done = run(Arc::clone(&self.0), work).await;
         // A panic of sled ends the call, not the process.
-        done.unwrap_or_else(|_| Err(self.0.interrupted()))
+        done.unwrap_or_else(|_| Err(StoreError::interrupted(&self.0.dir)))
+    }
+}
+
+/// Has a blocking thread do some work, which keeps the store open no longer than it takes.
+pub(super) fn run<T: Send + 'static>(
+    store: Arc<Inner>,
+    work: impl FnOnce(&Database) -> Result<T, StoreError> + Send + 'static,
+) -> JoinHandle<Result<T, StoreError>> {
+    tokio::task::spawn_blocking(move || match store.database.read() {
+        Ok(database) => work(database.as_ref().ok_or_else(|| store.closed())?),
+        Err(_) => Err(store.closed()),
+    })
+}
+
+/// Has a blocking thread do some work while nothing else reads or writes the store.
+pub(super) fn run_alone<T: Send + 'static>(
+    store: Arc<Inner>,
+    work: impl FnOnce(&mut Option<Database>) -> Result<T, StoreError> + Send + 'static,
+) -> JoinHandle<Result<T, StoreError>> {
+    tokio::task::spawn_blocking(move || match store.database.write() {
+        Ok(mut database) => work(&mut database),
+        Err(_) => Err(store.closed()),
+    })
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({})", self.dir.display())
+    }
+}
+
+impl Inner {
+    /// A vacuum closed the database and did not get it open again.
+    pub(super) fn closed(&self) -> StoreError {
+        StoreError::damaged(&self.dir, "the database could not be opened after a vacuum")
     }
 }
 
 impl StoreError {
+    /// A call that a panic ended.
+    pub(super) fn interrupted(dir: &Path) -> Self {
+        Self::damaged(dir, "the database ended in the middle of a call")
+    }
+
     /// The operating system's refusal to do something with `path`, as "cannot be read".
     pub(super) fn io(path: &Path, what: &str, error: &io::Error) -> Self {
         let fix = match error.kind() {

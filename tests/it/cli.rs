@@ -23,7 +23,7 @@ async fn world() -> World {
     World::in_real_time(settings, "").await
 }
 
-fn command(world: &World, arguments: &[&str]) -> Command {
+pub(crate) fn command(world: &World, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_valetkey"));
     command
         .env_clear()
@@ -39,19 +39,19 @@ fn command(world: &World, arguments: &[&str]) -> Command {
 }
 
 /// How a command ended.
-struct Ended {
-    code: i32,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ended {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap()
     }
 }
 
-fn ended(output: &Output, stderr: String) -> Ended {
+pub(crate) fn ended(output: &Output, stderr: String) -> Ended {
     let ended = Ended {
         code: output.status.code().unwrap(),
         stdout: String::from_utf8(output.stdout.clone()).unwrap(),
@@ -63,7 +63,7 @@ fn ended(output: &Output, stderr: String) -> Ended {
     ended
 }
 
-async fn run(world: &World, arguments: &[&str]) -> Ended {
+pub(crate) async fn run(world: &World, arguments: &[&str]) -> Ended {
     let output = command(world, arguments).output().await.unwrap();
     ended(&output, String::from_utf8(output.stderr.clone()).unwrap())
 }

@@ -36,6 +36,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "demo",
             "mcp",
             "oauth",
+            "seal",
             "store",
             "telemetry",
         ],

@@ -9,6 +9,7 @@
 mod accounts;
 mod answers;
 mod audit;
+mod backup;
 mod callback;
 mod canary;
 mod chromium;
@@ -28,7 +29,10 @@ mod growth;
 mod host;
 mod hosts;
 mod house;
+mod keys;
 mod messages;
+#[cfg(target_os = "linux")]
+mod os_keyring;
 mod other_account;
 mod panics;
 mod peers;

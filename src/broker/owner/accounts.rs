@@ -122,7 +122,7 @@ impl Owner {
 
     /// Whether the same tools can use both. Entries may share a provider; one that was removed from
     /// the configuration is only its own.
-    fn same_provider(&self, one: &Connection, other: &Connection) -> bool {
+    pub(super) fn same_provider(&self, one: &Connection, other: &Connection) -> bool {
         let name = |connection: &Connection| {
             let provider = self.provider(&connection.provider_id);
             provider.map(|provider| provider.name().to_owned())
@@ -198,7 +198,8 @@ impl Owner {
         })
     }
 
-    async fn grant(&self, id: ConnectionId) -> OwnedMutexGuard<()> {
+    /// The grant's lock, held.
+    pub(super) async fn grant(&self, id: ConnectionId) -> OwnedMutexGuard<()> {
         self.0.flights.lock(id).lock_owned().await
     }
 }
@@ -220,7 +221,7 @@ fn same_account<'a>(
     })
 }
 
-fn new_connection_id() -> ConnectionId {
+pub(super) fn new_connection_id() -> ConnectionId {
     let mut id = [0; 8];
     getrandom::fill(&mut id).expect("the operating system's random numbers are available");
     ConnectionId(id)

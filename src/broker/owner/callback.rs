@@ -308,6 +308,7 @@ impl Owner {
             // Absent means as requested (RFC 6749 §5.1).
             scopes: tokens.scopes.unwrap_or_else(|| flow.scopes.clone()),
             refreshing_since: None,
+            restored_from: None,
         }
     }
 

@@ -240,8 +240,9 @@ impl Owner {
         }
     }
 
-    /// Listens again for flows that an earlier owner left pending, and clears away those that are
-    /// over, and copies the connections once a day. Runs as long as this process is the owner.
+    /// Listens again for flows that an earlier owner left pending, clears away those that are over,
+    /// copies the connections once a day and looks after the store. Runs as long as this process is
+    /// the owner.
     pub(in crate::broker) async fn keep_house(&self) {
         const EVERY: Duration = Duration::from_mins(1);
         if !self.none_open()
@@ -249,19 +250,22 @@ impl Owner {
         {
             tracing::warn!(%error, "pending sign-ins were not resumed");
         }
-        loop {
-            if let Err(error) = self.0.vault.store().back_up(self.now()).await {
-                tracing::warn!(%error, "the daily copy of the connections was not made");
+        let sweep = async {
+            loop {
+                if let Err(error) = self.0.vault.store().back_up(self.now()).await {
+                    tracing::warn!(%error, "the daily copy of the connections was not made");
+                }
+                let cleared = match self.0.vault.sweep(self.now()).await {
+                    Ok(swept) => self.let_go_undecided(swept.undecided).await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = cleared {
+                    tracing::warn!(%error, "flows that are over were not cleared away");
+                }
+                tokio::time::sleep(EVERY).await;
             }
-            let cleared = match self.0.vault.sweep(self.now()).await {
-                Ok(swept) => self.let_go_undecided(swept.undecided).await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = cleared {
-                tracing::warn!(%error, "flows that are over were not cleared away");
-            }
-            tokio::time::sleep(EVERY).await;
-        }
+        };
+        tokio::join!(sweep, self.maintain());
     }
 
     /// Whether no flow is open.

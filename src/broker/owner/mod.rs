@@ -3,6 +3,7 @@
 mod access;
 mod accounts;
 mod audit;
+mod backup;
 mod browser;
 mod callback;
 mod connections;
@@ -12,6 +13,7 @@ mod other_account;
 mod perform;
 mod refresh;
 mod revoke_user;
+mod upkeep;
 mod vault;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

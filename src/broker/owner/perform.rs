@@ -80,6 +80,20 @@ impl Owner {
             Operation::Unseal { context, sealed } => {
                 Answer::Unseal(self.unseal(&context, &sealed).await?)
             }
+            Operation::KeyIds => Answer::KeyIds(self.key_ids().await?),
+            Operation::RotateKey { replacing } => {
+                Answer::RotateKey(self.rotate_key(replacing).await?)
+            }
+            Operation::RotateMasterKey { replacing, new } => {
+                Answer::RotateMasterKey(self.rotate_master_key(replacing, new.as_ref()).await?)
+            }
+            Operation::Vacuum => Answer::Vacuum(self.vacuum().await?),
+            Operation::Export { path } => Answer::Export(self.export(&path).await?),
+            Operation::Import {
+                path,
+                key_file,
+                replace,
+            } => Answer::Import(self.import(&path, key_file.as_deref(), replace).await?),
         })
     }
 

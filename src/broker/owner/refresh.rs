@@ -224,13 +224,20 @@ impl Owner {
                         .scopes
                         .unwrap_or_else(|| connection.grant.scopes.clone()),
                     refreshing_since: None,
+                    restored_from: None,
                 };
                 self.save(store, connection, grant, Some(began.elapsed()))
                     .await
             }
             Err(error @ OAuthError::GrantRefused { .. }) => {
                 let mut reason = error.to_string();
-                if interrupted {
+                if let Some(made_at) = connection.grant.restored_from {
+                    reason = format!(
+                        "It was restored from an export of {}, and its tokens no longer work. \
+                         {reason}",
+                        made_at.strftime("%Y-%m-%d"),
+                    );
+                } else if interrupted {
                     reason.insert_str(0, "The previous refresh did not complete. ");
                 }
                 let event = self

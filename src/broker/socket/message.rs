@@ -1,5 +1,6 @@
 //! What is said over the socket.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -7,11 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::{AuditPage, AuditQuery, Event, Hex, Point, Verdict};
 use crate::broker::{
-    Access, ConnectionView, Disconnected, ErrorKind, FlowOutcome, Renamed, Requirement, RevokedUser,
+    Access, ConnectionView, Disconnected, ErrorKind, FlowOutcome, Imported, Renamed, Requirement,
+    RevokedUser,
 };
 use crate::caller::Caller;
 use crate::store::alias::Alias;
+use crate::store::export::Exported;
 use crate::store::records::{ConnectionId, FlowId};
+use crate::store::upkeep::{KeyIds, MasterKeyRotated, Vacuumed};
 
 /// Raised with every change that an older process would misread.
 pub(in crate::broker) const PROTOCOL: u32 = 1;
@@ -133,6 +137,26 @@ pub(in crate::broker) enum Operation {
         context: Vec<u8>,
         sealed: Vec<u8>,
     },
+    KeyIds,
+    RotateKey {
+        /// The data key that seals.
+        replacing: String,
+    },
+    RotateMasterKey {
+        /// The master key in use.
+        replacing: String,
+        #[serde(with = "crate::seal::optional_secret")]
+        new: Option<SecretString>,
+    },
+    Vacuum,
+    Export {
+        path: PathBuf,
+    },
+    Import {
+        path: PathBuf,
+        key_file: Option<PathBuf>,
+        replace: bool,
+    },
 }
 
 /// The answer to the [`Operation`] with the same name; [`Operation::ConnectAs`] is answered as
@@ -155,6 +179,12 @@ pub(in crate::broker) enum Answer {
     Notice(Option<String>),
     Seal(Vec<u8>),
     Unseal(Option<Vec<u8>>),
+    KeyIds(KeyIds),
+    RotateKey(KeyIds),
+    RotateMasterKey(MasterKeyRotated),
+    Vacuum(Vacuumed),
+    Export(Exported),
+    Import(Imported),
 }
 
 /// An access token, if there is one.

@@ -18,6 +18,26 @@ const MISTAKES: &[(Part, &str, &[&str])] = &[
         &[":1: ", "`serve`", "`server`"],
     ),
     (
+        File,
+        "master_key: CANARY\n",
+        &[":1: master_key must be", "\"keyring:\""],
+    ),
+    (
+        File,
+        "master_key: \"file:\"\n",
+        &[":1: master_key must be", "\"file:/absolute/path\""],
+    ),
+    (
+        File,
+        "master_key: \"file:key\"\n",
+        &[":1: master_key needs a path"],
+    ),
+    (
+        File,
+        "store: sled:/data/vault\nmaster_key: file:/data/vault/key\n",
+        &[":2: master_key is in the store's own directory"],
+    ),
+    (
         Entry,
         "client_id: x\nclient_secrt: CANARY",
         &[":5: ", "`client_secrt`", "`client_secret`"],

@@ -419,6 +419,34 @@ fn files_planted_in_the_current_directory_are_ignored() {
 }
 
 #[test]
+fn the_place_of_the_master_key_can_be_chosen_and_then_nothing_else_counts() {
+    let key = STANDARD.encode([7; 32]);
+    let load = |value: &str, key: Option<&str>| {
+        let home = Home::with_file(&format!("master_key: \"{value}\"\n"));
+        match key {
+            Some(key) => home.variable("VALETKEY_MASTER_KEY", key).load(),
+            None => home.load(),
+        }
+    };
+    for variable in [None, Some(&*key)] {
+        let file = load("file:/etc/valetkey/key", variable).unwrap().master_key;
+        assert!(
+            matches!(file, MasterKeySource::File(path) if path == Path::new("/etc/valetkey/key"))
+        );
+        let keyring = load("keyring:", variable).unwrap().master_key;
+        assert!(matches!(keyring, MasterKeySource::OsKeyring));
+    }
+    let environment = load("env:", Some(&key)).unwrap().master_key;
+    assert!(matches!(environment, MasterKeySource::Environment(_)));
+    let missing = load("env:", None).unwrap_err().to_string();
+    assert!(missing.contains(":1: master_key"), "{missing}");
+    assert!(
+        missing.contains("VALETKEY_MASTER_KEY is not set"),
+        "{missing}"
+    );
+}
+
+#[test]
 fn a_file_that_everyone_can_change_is_refused_with_the_command_that_helps() {
     let home = Home::with_file("store: \"sled:\"\n");
     home.mode(".config/valetkey/valetkey.yaml", 0o666);

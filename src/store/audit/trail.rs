@@ -118,9 +118,9 @@ impl Trail {
         &self.tree
     }
 
-    /// A hash under this vault's own key.
-    pub(in crate::store) fn keyed_hash(&self, purpose: &str, message: &[u8]) -> [u8; 32] {
-        crate::seal::keyed_hash(&self.hash_key, purpose, message)
+    /// The key of the hashes of callers and arguments.
+    pub(in crate::store) fn hash_key(&self) -> Zeroizing<[u8; 32]> {
+        self.hash_key.clone()
     }
 
     /// Where to append. Only one write at a time may hold this.

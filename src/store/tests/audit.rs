@@ -42,7 +42,7 @@ fn append(record: AuditRecord, keep: u64) -> Change {
 }
 
 /// Appends the records of these requests, several in one transaction.
-async fn fill(store: &Store, requests: std::ops::RangeInclusive<u64>, keep: u64) {
+pub(super) async fn fill(store: &Store, requests: std::ops::RangeInclusive<u64>, keep: u64) {
     let requests: Vec<u64> = requests.collect();
     for some in requests.chunks(7) {
         let changes = some.iter().map(|&n| append(record(n), keep)).collect();

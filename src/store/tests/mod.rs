@@ -3,9 +3,12 @@
 mod audit;
 mod damage;
 mod durability;
+mod master_key;
 mod opening;
 mod privacy;
+mod rotation;
 mod rows;
+mod vacuum;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -90,6 +93,7 @@ pub(super) fn connection(version: u64, caller: &Caller, id: u8, token: &str) -> 
             expires_at: Some(second(3600)),
             scopes: BTreeSet::from(["mail.read".to_owned()]),
             refreshing_since: None,
+            restored_from: None,
         },
         state: ConnectionState::Connected,
         connected_at: second(i64::from(id)),

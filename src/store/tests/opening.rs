@@ -311,13 +311,13 @@ async fn a_store_of_a_newer_version_is_refused_untouched_even_with_another_key()
     let newer = fs::read_to_string(&keyring).unwrap();
     fs::write(
         &keyring,
-        newer.replace("\"format\": 1", "\"format\": 2, \"more\": 0"),
+        newer.replace("\"format\": 2", "\"format\": 3, \"more\": 0"),
     )
     .unwrap();
     for key in [None, Some(&environment(&MasterKey::generate()))] {
         let error = refusal(&place, key).await.to_string();
-        assert!(error.contains("has format 2"), "{error}");
-        assert!(error.contains("up to 1"), "{error}");
+        assert!(error.contains("has format 3"), "{error}");
+        assert!(error.contains("up to 2"), "{error}");
     }
 }
 

@@ -57,6 +57,7 @@ fn row(nth: u64) -> Connection {
             expires_at: None,
             scopes: std::collections::BTreeSet::new(),
             refreshing_since: None,
+            restored_from: None,
         },
         state: ConnectionState::Connected,
         connected_at: time,
