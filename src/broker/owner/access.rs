@@ -19,7 +19,7 @@ impl Owner {
         requirement: &Requirement,
     ) -> Result<Access, BrokerError> {
         let candidates = self.0.directory.candidates(requirement)?;
-        let store = self.store().await?;
+        let store = self.store();
         let mut fitting: Vec<Connection> = store
             .connections(caller)
             .await?

@@ -44,7 +44,7 @@ impl Owner {
         id: ConnectionId,
         alias: Option<Alias>,
     ) -> Result<Renamed, BrokerError> {
-        let store = self.store().await?;
+        let store = self.store();
         let _caller = self.0.accounts.lock(caller).await;
         let connections = store.connections(caller).await?;
         if let Some(alias) = &alias
@@ -71,7 +71,7 @@ impl Owner {
         id: ConnectionId,
         is_default: bool,
     ) -> Result<Option<ConnectionView>, BrokerError> {
-        let store = self.store().await?;
+        let store = self.store();
         let _caller = self.0.accounts.lock(caller).await;
         let connections = store.connections(caller).await?;
         let Some(chosen) = connections.iter().find(|one| one.id == id) else {
@@ -134,10 +134,7 @@ impl Owner {
     /// Whether the account is one of the flow's caller's already; so it is taken to be when the
     /// store does not say.
     pub(super) async fn is_connected(&self, flow: &Flow, identity: &Identity) -> bool {
-        let Ok(store) = self.store().await else {
-            return true;
-        };
-        match store.connections(&flow.caller).await {
+        match self.store().connections(&flow.caller).await {
             Ok(connections) => same_account(&connections, flow, identity).is_some(),
             Err(_) => true,
         }

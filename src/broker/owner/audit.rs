@@ -56,7 +56,7 @@ impl Desk {
 impl Owner {
     /// See [`crate::broker::Broker::record`].
     pub(super) async fn record(&self, event: Event) -> Result<(), BrokerError> {
-        let store = self.store().await?;
+        let store = self.store();
         let (done, written) = oneshot::channel();
         let record = self.recorded(&store, event);
         self.0.desk.waiting().push((record, done));
@@ -106,16 +106,16 @@ impl Owner {
 
     /// See [`crate::broker::Broker::audit`].
     pub(super) async fn audit(&self, query: AuditQuery) -> Result<AuditPage, BrokerError> {
-        Ok(self.store().await?.audit(query).await?)
+        Ok(self.store().audit(query).await?)
     }
 
     /// See [`crate::broker::Broker::verify_audit`].
     pub(super) async fn verify_audit(&self, noted: Option<Point>) -> Result<Verdict, BrokerError> {
-        Ok(self.store().await?.verify_audit(noted).await?)
+        Ok(self.store().verify_audit(noted).await?)
     }
 
     /// See [`crate::broker::Broker::user`].
-    pub(super) async fn user(&self, caller: &Caller) -> Result<Hex<16>, BrokerError> {
-        Ok(audit::user(&self.store().await?, caller))
+    pub(super) fn user(&self, caller: &Caller) -> Hex<16> {
+        audit::user(&self.store(), caller)
     }
 }

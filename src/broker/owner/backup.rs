@@ -23,7 +23,7 @@ enum Outcome {
 impl Owner {
     /// See [`crate::broker::Broker::export`].
     pub(super) async fn export(&self, path: &Path) -> Result<Exported, BrokerError> {
-        Ok(self.store().await?.export(path).await?)
+        Ok(self.store().export(path).await?)
     }
 
     /// See [`crate::broker::Broker::import`].
@@ -33,7 +33,7 @@ impl Owner {
         key_file: Option<&Path>,
         replace: bool,
     ) -> Result<Imported, BrokerError> {
-        let store = self.store().await?;
+        let store = self.store();
         let export = store.read_export(path, key_file).await?;
         let mut imported = Imported {
             generation: export.generation,

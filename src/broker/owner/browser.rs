@@ -170,7 +170,7 @@ impl Owner {
         &self,
         link_token: &SecretString,
     ) -> Result<(Store, Flow, &Provider), LinkError> {
-        let store = self.store().await?;
+        let store = self.store();
         let flow = store
             .flow(FlowId(seal::digest(link_token)))
             .await

@@ -67,7 +67,7 @@ impl Owner {
         &self,
         callback: Callback,
     ) -> Result<SecretString, CallbackError> {
-        let store = self.store().await?;
+        let store = self.store();
         let state = callback.state.as_ref().ok_or(CallbackError::UnknownState)?;
         let mut flow = store
             .flow_by_state(seal::digest(state))

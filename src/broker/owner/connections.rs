@@ -15,7 +15,7 @@ impl Owner {
         &self,
         caller: &Caller,
     ) -> Result<Vec<ConnectionView>, BrokerError> {
-        let connections = self.store().await?.connections(caller).await?;
+        let connections = self.store().connections(caller).await?;
         Ok(connections.into_iter().map(|c| self.view(c)).collect())
     }
 
@@ -25,7 +25,7 @@ impl Owner {
         caller: &Caller,
         id: ConnectionId,
     ) -> Result<Option<Disconnected>, BrokerError> {
-        let store = self.store().await?;
+        let store = self.store();
         // Under the grant's lock, so that the tokens revoked are the last ones.
         let lock = self.0.flights.lock(id);
         let _guard = lock.lock().await;

@@ -72,7 +72,7 @@ impl Owner {
             .unwrap_or_default();
         let needed = provider.missing(&requirement.scopes, &granted);
 
-        let store = self.store().await?;
+        let store = self.store();
         let _minting = self.0.minting.lock().await;
         let now = self.now();
         self.0.vault.none_open(now);
@@ -178,7 +178,7 @@ impl Owner {
         flow: FlowId,
         until: Instant,
     ) -> Result<FlowOutcome, BrokerError> {
-        let store = self.store().await?;
+        let store = self.store();
         let mut changes = self.0.vault.watch();
         loop {
             changes.mark_unchanged();
@@ -221,7 +221,7 @@ impl Owner {
         caller: &Caller,
         flow: FlowId,
     ) -> Result<(), BrokerError> {
-        let store = self.store().await?;
+        let store = self.store();
         loop {
             let Some(mut flow) = store.flow(flow).await? else {
                 return Ok(());

@@ -121,24 +121,13 @@ impl Owner {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// See [`crate::broker::Broker::seal`].
-    async fn seal(&self, context: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, BrokerError> {
-        Ok(self.store().await?.seal_handle(context, plaintext))
-    }
-
-    /// See [`crate::broker::Broker::unseal`].
-    async fn unseal(&self, context: &[u8], sealed: &[u8]) -> Result<Option<Vec<u8>>, BrokerError> {
-        Ok(self.store().await?.open_handle(context, sealed))
-    }
-
-    #[expect(clippy::unused_async, reason = "to be removed with the merge")]
-    async fn store(&self) -> Result<Store, BrokerError> {
-        Ok(self.0.vault.store().clone())
+    fn store(&self) -> Store {
+        self.0.vault.store().clone()
     }
 
     /// How the last cure of a damaged vault went; only once.
     async fn notice(&self) -> Result<Option<String>, BrokerError> {
-        Ok(self.store().await?.notice().await?)
+        Ok(self.store().notice().await?)
     }
 
     /// Whether the flow's time is over.

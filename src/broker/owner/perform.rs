@@ -72,13 +72,13 @@ impl Owner {
             Operation::VerifyAudit { noted } => {
                 Answer::VerifyAudit(self.verify_audit(noted).await?)
             }
-            Operation::User { caller } => Answer::User(self.user(&caller).await?),
+            Operation::User { caller } => Answer::User(self.user(&caller)),
             Operation::Notice => Answer::Notice(self.notice().await?),
             Operation::Seal { context, plaintext } => {
-                Answer::Seal(self.seal(&context, &plaintext).await?)
+                Answer::Seal(self.store().seal_handle(&context, &plaintext))
             }
             Operation::Unseal { context, sealed } => {
-                Answer::Unseal(self.unseal(&context, &sealed).await?)
+                Answer::Unseal(self.store().open_handle(&context, &sealed))
             }
             Operation::KeyIds => Answer::KeyIds(self.key_ids().await?),
             Operation::RotateKey { replacing } => {

@@ -132,7 +132,7 @@ impl Owner {
         connection: ConnectionId,
         rejected: &SecretString,
     ) -> Result<Option<SecretString>, BrokerError> {
-        let store = self.store().await?;
+        let store = self.store();
         let Some(connection) = store.connection(caller, connection).await? else {
             return Ok(None);
         };
@@ -155,7 +155,7 @@ impl Owner {
         seen: Connection,
         good_enough: impl Fn(&Grant, Timestamp) -> bool + Send,
     ) -> Result<Refreshed, BrokerError> {
-        let store = self.store().await?;
+        let store = self.store();
         let guard = self.0.flights.lock(seen.id).lock_owned().await;
         let Some(connection) = store.connection(&seen.caller, seen.id).await? else {
             return Ok(Refreshed::Gone(seen.caller));

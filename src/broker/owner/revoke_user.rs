@@ -10,7 +10,7 @@ use crate::store::sled::{Change, Store};
 impl Owner {
     /// See [`crate::broker::Broker::revoke_user`].
     pub(super) async fn revoke_user(&self, caller: &Caller) -> Result<RevokedUser, BrokerError> {
-        let store = self.store().await?;
+        let store = self.store();
         let mut revoked = RevokedUser::default();
         // Again until nothing is left: a sign-in may end in a connection at this moment.
         loop {

@@ -14,12 +14,12 @@ const EVERY: Duration = Duration::from_hours(1);
 impl Owner {
     /// See [`crate::broker::Broker::key_ids`].
     pub(super) async fn key_ids(&self) -> Result<KeyIds, BrokerError> {
-        Ok(self.store().await?.key_ids().await?)
+        Ok(self.store().key_ids().await?)
     }
 
     /// See [`crate::broker::Broker::rotate_key`].
     pub(super) async fn rotate_key(&self, replacing: String) -> Result<KeyIds, BrokerError> {
-        let store = self.store().await?;
+        let store = self.store();
         store.rotate_key(replacing).await?;
         Ok(store.key_ids().await?)
     }
@@ -30,13 +30,13 @@ impl Owner {
         replacing: String,
         new: Option<&SecretString>,
     ) -> Result<MasterKeyRotated, BrokerError> {
-        let store = self.store().await?;
+        let store = self.store();
         Ok(store.rotate_master_key(replacing, new).await?)
     }
 
     /// See [`crate::broker::Broker::vacuum`].
     pub(super) async fn vacuum(&self) -> Result<Vacuumed, BrokerError> {
-        Ok(self.store().await?.vacuum().await?)
+        Ok(self.store().vacuum().await?)
     }
 
     /// Drops keys that nothing needs any more and vacuums when that is worth it: now, and then once
