@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::oauth::token::OAuthError;
-use crate::store::sled::StoreError;
+use crate::store::error::StoreError;
 
 /// Why the broker could not decide. Each message says what to do next.
 #[derive(Debug, thiserror::Error)]

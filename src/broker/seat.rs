@@ -24,8 +24,8 @@ use crate::broker::socket::client::{Link, NoLink};
 use crate::broker::socket::path;
 use crate::broker::socket::server::Socket;
 use crate::broker::{BrokerError, Settings};
+use crate::store::error::StoreError;
 use crate::store::lock;
-use crate::store::sled::StoreError;
 
 /// How long a lock without anybody behind it is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);

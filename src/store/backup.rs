@@ -12,10 +12,10 @@ use base64::prelude::BASE64_STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::store::error::StoreError;
 use crate::store::files;
 use crate::store::rows;
 use crate::store::salvage::Rows;
-use crate::store::sled::StoreError;
 
 const FOLDER: &str = "backup";
 

@@ -26,9 +26,9 @@ use serde::{Deserialize, Serialize};
 use sled::Db;
 
 use crate::seal::keyring::Keyring;
+use crate::store::error::StoreError;
 use crate::store::open::{self, DATABASE};
 use crate::store::salvage::{self, Found, Rows};
-use crate::store::sled::StoreError;
 use crate::store::space::{self, Reserve};
 use crate::store::{backup, files, rows, tally};
 

@@ -23,11 +23,12 @@ use crate::store::audit::trail::{Pen, Trail};
 use crate::store::audit::{AuditPage, AuditQuery, Point, Verdict};
 use crate::store::backup;
 use crate::store::cure;
+use crate::store::error::StoreError;
 use crate::store::keys::Keys;
 use crate::store::lock::OwnerLock;
 use crate::store::records::{Connection, ConnectionId, Flow, FlowId, FlowStatus};
 use crate::store::rows::{self, RowError};
-use crate::store::sled::{Change, StoreError};
+use crate::store::sled::Change;
 use crate::store::space::{self, Reserve};
 use crate::store::tally::Tally;
 

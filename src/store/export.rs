@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::seal::export::{self, ExportError, Header, Record};
+use crate::store::error::StoreError;
 use crate::store::records::Connection;
 use crate::store::rows::LIMIT;
-use crate::store::sled::{Store, StoreError};
+use crate::store::sled::Store;
 use crate::store::{files, key_file};
 
 /// What was exported.

@@ -9,8 +9,8 @@ use rustix::process::geteuid;
 use secrecy::SecretString;
 
 use crate::seal::master::MasterKey;
+use crate::store::error::StoreError;
 use crate::store::files;
-use crate::store::sled::StoreError;
 
 /// Refuses a file that would lie in the store's `dir`: whoever copies the one must not get the
 /// other. Touches nothing.

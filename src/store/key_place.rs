@@ -10,7 +10,7 @@ use crate::config::MasterKeySource;
 use crate::seal::SealError;
 use crate::seal::keyring::Keyring;
 use crate::seal::master::{MasterKey, MasterKeyId};
-use crate::store::sled::StoreError;
+use crate::store::error::StoreError;
 use crate::store::{key_file, os_keyring};
 
 /// Where the master key is kept.

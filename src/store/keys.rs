@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use crate::seal::SealError;
 use crate::seal::keyring::Keyring;
+use crate::store::error::StoreError;
 use crate::store::files;
 use crate::store::key_place::{KeyPlace, Problem};
-use crate::store::sled::StoreError;
 
 /// The wrapped data keys and the format of the store. It lies beside the database, not in it, so
 /// that a wrong key is found before sled writes anything, which it does whenever it opens.

@@ -8,8 +8,8 @@ use std::path::Path;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use crate::store::error::StoreError;
 use crate::store::files;
-use crate::store::sled::StoreError;
 
 /// Beside the database, never deleted: deleting it would let two processes lock two files of the
 /// same name.

@@ -2,6 +2,7 @@
 
 pub mod alias;
 pub mod audit;
+pub mod error;
 pub mod export;
 pub mod records;
 pub mod sled;

@@ -11,11 +11,11 @@ use crate::clock::Clock;
 use crate::config::MasterKeySource;
 use crate::store::cure::{self, Fault};
 use crate::store::database::Database;
+use crate::store::error::StoreError;
 use crate::store::files;
 use crate::store::key_place::KeyPlace;
 use crate::store::keys::Keys;
 use crate::store::lock::OwnerLock;
-use crate::store::sled::StoreError;
 use crate::store::space::{self, Reserve};
 
 /// sled's own directory, and its log in there.

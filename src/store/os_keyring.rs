@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use crate::seal::master::MasterKey;
-use crate::store::sled::StoreError;
+use crate::store::error::StoreError;
 
 /// What a person calls it.
 pub(super) const NAME: &str = "the operating system's keyring";

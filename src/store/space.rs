@@ -6,8 +6,8 @@
 
 use std::path::Path;
 
+use crate::store::error::StoreError;
 use crate::store::rows;
-use crate::store::sled::StoreError;
 
 const MIB: u64 = 1024 * 1024;
 

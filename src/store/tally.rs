@@ -11,8 +11,8 @@ use std::path::Path;
 
 use sled::{Db, IVec, Tree};
 
+use crate::store::error::StoreError;
 use crate::store::files;
-use crate::store::sled::StoreError;
 
 /// The file beside the database: the number, and the number with all bits turned.
 const FILE: &str = "tally";

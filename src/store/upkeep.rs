@@ -11,8 +11,9 @@ use crate::seal::keyring::DataKeyInfo;
 use crate::seal::master::MasterKey;
 use crate::store::database::Database;
 use crate::store::database::rotation::Progress;
+use crate::store::error::StoreError;
 use crate::store::key_place::KeyPlace;
-use crate::store::sled::{Inner, Store, StoreError, run, run_alone};
+use crate::store::sled::{Inner, Store, run, run_alone};
 
 /// The keys of a store. None of this is secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

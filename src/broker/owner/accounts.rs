@@ -14,8 +14,9 @@ use crate::broker::{BrokerError, ConnectionView, Renamed};
 use crate::caller::Caller;
 use crate::oauth::token::Identity;
 use crate::store::alias::Alias;
+use crate::store::error::StoreError;
 use crate::store::records::{Connection, ConnectionId, ConnectionState, Flow, Grant};
-use crate::store::sled::{Change, Store, StoreError};
+use crate::store::sled::{Change, Store};
 
 /// Locks for callers. Two callers may share one: that costs a wait and nothing else.
 #[derive(Debug)]

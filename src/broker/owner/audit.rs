@@ -11,8 +11,9 @@ use crate::broker::BrokerError;
 use crate::broker::owner::Owner;
 use crate::caller::Caller;
 use crate::oauth::provider::Provider;
+use crate::store::error::StoreError;
 use crate::store::records::{Connection, Flow};
-use crate::store::sled::{Change, Store, StoreError};
+use crate::store::sled::{Change, Store};
 
 /// One transaction takes no more records than this.
 const TOGETHER: usize = 256;

@@ -10,8 +10,9 @@ use crate::broker::owner::Owner;
 use crate::broker::{BrokerError, ConnectPage, Ending, LinkError, ScopeLine};
 use crate::oauth::provider::{AuthorizeRequest, Provider};
 use crate::seal;
+use crate::store::error::StoreError;
 use crate::store::records::{Connection, ConnectionState, Flow, FlowId, FlowStatus};
-use crate::store::sled::{Change, Store, StoreError};
+use crate::store::sled::{Change, Store};
 
 impl Owner {
     /// See [`crate::broker::Broker::page`].

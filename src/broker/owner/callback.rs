@@ -14,8 +14,9 @@ use crate::broker::{BrokerError, Callback, CallbackError};
 use crate::oauth::provider::Provider;
 use crate::oauth::token::{Identity, OAuthError, TokenSet};
 use crate::seal;
+use crate::store::error::StoreError;
 use crate::store::records::{Flow, FlowId, FlowStatus, Grant, OtherAccount, is_account};
-use crate::store::sled::{Change, Store, StoreError};
+use crate::store::sled::{Change, Store};
 
 /// Why an exchange did not end in a connection.
 struct Failure {

@@ -18,8 +18,9 @@ use crate::caller::Caller;
 use crate::oauth::provider::Provider;
 use crate::seal;
 use crate::store::alias::Alias;
+use crate::store::error::StoreError;
 use crate::store::records::{Connection, ConnectionState, Flow, FlowId, FlowStatus};
-use crate::store::sled::{Change, Store, StoreError};
+use crate::store::sled::{Change, Store};
 
 /// How long a person who said no is left in peace.
 const DECLINE_PAUSE: SignedDuration = SignedDuration::from_secs(60);

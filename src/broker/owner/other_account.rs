@@ -8,8 +8,9 @@ use crate::broker::owner::Owner;
 use crate::broker::owner::browser::is_same_browser;
 use crate::broker::{BrokerError, LinkError};
 use crate::oauth::token::Identity;
+use crate::store::error::StoreError;
 use crate::store::records::{Flow, FlowStatus, Grant, OtherAccount};
-use crate::store::sled::{Change, Store, StoreError};
+use crate::store::sled::{Change, Store};
 
 impl Owner {
     /// Keeps the other account's grant in the flow's row until the person has decided.

@@ -18,8 +18,9 @@ use crate::caller::Caller;
 use crate::oauth::provider::Provider;
 use crate::oauth::token::OAuthError;
 use crate::seal;
+use crate::store::error::StoreError;
 use crate::store::records::{Connection, ConnectionId, ConnectionState, Grant};
-use crate::store::sled::{Change, Store, StoreError};
+use crate::store::sled::{Change, Store};
 
 /// A token is refreshed this long before its end, or a tenth of its life if that is shorter.
 const MARGIN: SignedDuration = SignedDuration::from_secs(60);

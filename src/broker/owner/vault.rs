@@ -13,8 +13,9 @@ use crate::broker::owner::other_account::failure;
 use crate::broker::{BrokerError, FLOW_LIFETIME, Settings};
 use crate::caller::Caller;
 use crate::store::alias::Alias;
+use crate::store::error::StoreError;
 use crate::store::records::{Flow, FlowId, FlowStatus};
-use crate::store::sled::{Change, Store, StoreError};
+use crate::store::sled::{Change, Store};
 
 /// Beside the database while flows are pending: a starting process looks for this file instead of
 /// opening the store, which a mere `tools/list` must not need.

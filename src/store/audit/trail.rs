@@ -21,8 +21,8 @@ use zeroize::Zeroizing;
 use crate::seal::keyring::Keyring;
 use crate::store::audit::{AuditOutcome, AuditPage, AuditQuery, AuditRecord, Hex, Point};
 use crate::store::cure;
+use crate::store::error::StoreError;
 use crate::store::rows::AUDIT;
-use crate::store::sled::StoreError;
 
 pub(super) const HEAD: &[u8] = b"head";
 pub(super) const ANCHOR: &[u8] = b"anchor";

@@ -3,7 +3,7 @@
 use crate::seal::keyring::Keyring;
 use crate::store::audit::trail::{ANCHOR, HEAD, Trail, chained, number_of, read};
 use crate::store::audit::{Fault, Point, Verdict};
-use crate::store::sled::StoreError;
+use crate::store::error::StoreError;
 
 impl Trail {
     /// Walks from the anchor to the head. Records may be appended and removed meanwhile.

@@ -8,8 +8,8 @@ use sled::{IVec, Tree};
 use crate::seal::keyring::MOST_KEYS;
 use crate::seal::master::MasterKey;
 use crate::store::database::{Database, Refused};
+use crate::store::error::StoreError;
 use crate::store::keys::refused;
-use crate::store::sled::StoreError;
 use crate::store::{backup, rows, space};
 
 /// How many rows are sealed anew in one transaction, while other writes wait.

@@ -24,11 +24,11 @@ use rustix::io::Errno;
 
 use crate::store::backup;
 use crate::store::database::Database;
+use crate::store::error::StoreError;
 use crate::store::files;
 use crate::store::keys::Keys;
 use crate::store::lock::OwnerLock;
 use crate::store::open::{self, DATABASE, LOG};
-use crate::store::sled::StoreError;
 use crate::store::space;
 
 /// Being written, in the store's directory.

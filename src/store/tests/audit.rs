@@ -6,8 +6,9 @@ use jiff::Timestamp;
 
 use crate::caller::Caller;
 use crate::store::audit::{AuditKind, AuditOutcome, AuditQuery, AuditRecord, Hex, Point, Verdict};
+use crate::store::error::StoreError;
 use crate::store::rows::AUDIT;
-use crate::store::sled::{Change, Store, StoreError};
+use crate::store::sled::{Change, Store};
 use crate::store::tests::{Place, connection, second};
 
 /// A record of the request `n`.

@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::caller::Caller;
-use crate::store::sled::{Change, Store, StoreError};
+use crate::store::error::StoreError;
+use crate::store::sled::{Change, Store};
 use crate::store::tests::{Place, access_token, connection, files, second};
 
 /// Connections that each place of these tests holds, more than one page of sled's has room for.

@@ -6,8 +6,9 @@ use std::io::{BufRead, BufReader, Write};
 use secrecy::SecretString;
 
 use crate::caller::Caller;
+use crate::store::error::StoreError;
 use crate::store::records::{ConnectionId, FlowId, FlowStatus};
-use crate::store::sled::{Change, StoreError};
+use crate::store::sled::Change;
 use crate::store::tests::{
     Place, access_token, at_provider, connection, copy_of_test, flow, folder_of_copy, open_in,
 };

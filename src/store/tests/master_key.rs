@@ -10,7 +10,8 @@ use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::config::MasterKeySource;
 use crate::seal::master::MasterKey;
-use crate::store::sled::{Store, StoreError};
+use crate::store::error::StoreError;
+use crate::store::sled::Store;
 use crate::store::tests::Place;
 use crate::store::tests::rotation::{fill, master_key};
 

@@ -23,10 +23,11 @@ use tempfile::TempDir;
 use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::config::MasterKeySource;
+use crate::store::error::StoreError;
 use crate::store::records::{
     Connection, ConnectionId, ConnectionState, Flow, FlowId, FlowStatus, Grant,
 };
-use crate::store::sled::{Store, StoreError};
+use crate::store::sled::Store;
 
 /// A place for a store and its key, removed at the end of the test.
 struct Place {

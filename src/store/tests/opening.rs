@@ -11,7 +11,8 @@ use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::config::MasterKeySource;
 use crate::seal::master::MasterKey;
-use crate::store::sled::{Change, Store, StoreError};
+use crate::store::error::StoreError;
+use crate::store::sled::{Change, Store};
 use crate::store::tests::{
     Place, connection, copy_of_test, digests, files, folder_of_copy, open_in,
 };

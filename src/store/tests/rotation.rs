@@ -15,8 +15,9 @@ use crate::config::MasterKeySource;
 use crate::seal::keyring::{KeyUse, Keyring};
 use crate::seal::master::MasterKey;
 use crate::store::audit::Verdict;
+use crate::store::error::StoreError;
 use crate::store::records::ConnectionId;
-use crate::store::sled::{Change, Store, StoreError};
+use crate::store::sled::{Change, Store};
 use crate::store::tests::{
     Place, access_token, at_provider, audit, connection, copy_of_test, flow, folder_of_copy,
     open_in, second,

@@ -1,8 +1,9 @@
 //! What is put can be read, by version and by caller, and nothing else can.
 
 use crate::caller::Caller;
+use crate::store::error::StoreError;
 use crate::store::records::{ConnectionId, FlowId, FlowStatus};
-use crate::store::sled::{Change, StoreError};
+use crate::store::sled::Change;
 use crate::store::tests::{Place, access_token, at_provider, connection, flow};
 
 #[tokio::test]
