@@ -104,7 +104,7 @@ impl From<Conversation> for Channel {
 pub(super) async fn by_name(
     api: &Api,
     name: &str,
-    for_private: &[&str],
+    for_private: &[String],
 ) -> Result<Channel, ToolError> {
     let mut search = Search {
         name,
@@ -201,11 +201,11 @@ impl Search<'_> {
         })
     }
 
-    fn not_found(self, for_private: &[&str]) -> ToolError {
+    fn not_found(self, for_private: &[String]) -> ToolError {
         let name = self.name;
         if !self.private_too && self.similar.is_empty() {
             let mut scopes = vec!["groups:read".to_owned()];
-            scopes.extend(for_private.iter().map(|scope| (*scope).to_owned()));
+            scopes.extend_from_slice(for_private);
             return ToolError {
                 message: format!(
                     "There is no public channel #{name}, and the connection may not look among \
@@ -237,8 +237,12 @@ impl Search<'_> {
 /// The direct message with the person of this id.
 ///
 /// It is looked for and not opened: `conversations.open` would need a write scope and would make
-/// one, which a read must not do.
-pub(super) async fn with_person(api: &Api, person: &str) -> Result<Channel, ToolError> {
+/// one, which a read must not do. `for_it` are the scopes that the same call will need then.
+pub(super) async fn with_person(
+    api: &Api,
+    person: &str,
+    for_it: &[String],
+) -> Result<Channel, ToolError> {
     let fields = [("types", "im".to_owned())];
     let end = walk(api, "conversations.list", &fields, |page: Conversations| {
         let mut found = page.channels.into_iter();
@@ -248,7 +252,7 @@ pub(super) async fn with_person(api: &Api, person: &str) -> Result<Channel, Tool
         }
     })
     .await
-    .map_err(|failure| failure.least(&["im"]).and_then_needs(&["im:history"]))?;
+    .map_err(|failure| failure.least(&["im"]).and_then_needs(for_it))?;
     match end {
         Walk::Found(found) => Ok(Channel::from(Conversation {
             is_im: true,

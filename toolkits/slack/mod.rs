@@ -10,14 +10,18 @@ mod call;
 mod channels;
 mod errors;
 mod history;
+mod locate;
 mod mentions;
 mod messages;
 mod mrkdwn;
 mod people;
 mod read_channel;
+mod read_thread;
 mod send_message;
 mod target;
+mod thread;
 mod ts;
+mod whoami;
 mod wire;
 
 use crate::tool::{Annotations, Declaration, Tool};
@@ -32,6 +36,17 @@ use crate::tool::{Annotations, Declaration, Tool};
 /// or mention one. Nobody grants access to their direct messages to read `#general`.
 pub(crate) fn tools() -> Vec<Tool> {
     vec![
+        Tool::new::<whoami::Args, whoami::Whoami, _, _>(
+            Declaration {
+                name: "slack_whoami",
+                toolkit: "slack",
+                provider: "slack",
+                title: "Who acts in Slack",
+                scopes: &[&["users:read"]],
+                annotations: Annotations::READ,
+            },
+            whoami::run,
+        ),
         Tool::new::<read_channel::Args, read_channel::ReadChannel, _, _>(
             Declaration {
                 name: "slack_read_channel",
@@ -42,6 +57,17 @@ pub(crate) fn tools() -> Vec<Tool> {
                 annotations: Annotations::READ,
             },
             read_channel::run,
+        ),
+        Tool::new::<read_thread::Args, read_thread::ReadThread, _, _>(
+            Declaration {
+                name: "slack_read_thread",
+                toolkit: "slack",
+                provider: "slack",
+                title: "Read a Slack thread",
+                scopes: &[&["channels:history"], &["channels:read"], &["users:read"]],
+                annotations: Annotations::READ,
+            },
+            read_thread::run,
         ),
         Tool::new::<send_message::Args, send_message::SendMessage, _, _>(
             Declaration {

@@ -236,7 +236,7 @@ fn names(user: &User) -> impl Iterator<Item = &str> {
 }
 
 /// The name that Slack shows: the display name, else the full name, else the handle.
-fn shown_name(user: &User) -> String {
+pub(super) fn shown_name(user: &User) -> String {
     let profile = &user.profile;
     let chosen = [&profile.display_name, &profile.real_name, &user.real_name]
         .into_iter()

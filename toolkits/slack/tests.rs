@@ -8,6 +8,8 @@ mod read_refusals;
 mod reading;
 mod send_refusals;
 mod sending;
+mod threads;
+mod whoami;
 
 use super::tools;
 use crate::tool::Annotations;
@@ -22,8 +24,14 @@ fn the_table_says_what_each_tool_may_do_and_the_least_it_needs() {
     assert_eq!(
         said,
         [
+            ("slack_whoami", Annotations::READ, "users:read".to_owned()),
             (
                 "slack_read_channel",
+                Annotations::READ,
+                "channels:history channels:read users:read".to_owned()
+            ),
+            (
+                "slack_read_thread",
                 Annotations::READ,
                 "channels:history channels:read users:read".to_owned()
             ),

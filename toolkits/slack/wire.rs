@@ -59,6 +59,18 @@ pub(super) struct Conversation {
     pub(super) is_private: bool,
 }
 
+/// `auth.test`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Identity {
+    pub(super) url: String,
+    pub(super) team: String,
+    /// The handle.
+    pub(super) user: String,
+    pub(super) team_id: String,
+    pub(super) user_id: String,
+    pub(super) enterprise_id: Option<String>,
+}
+
 /// `users.list`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Users {
@@ -80,7 +92,12 @@ pub(super) struct User {
     /// The handle, unique in the workspace.
     pub(super) name: String,
     pub(super) deleted: bool,
+    pub(super) is_bot: bool,
+    /// Somebody of another organization whom the acting account shares a channel with.
+    pub(super) is_stranger: bool,
     pub(super) real_name: Option<String>,
+    /// The name of their time zone.
+    pub(super) tz: Option<String>,
     pub(super) profile: Profile,
 }
 
@@ -88,6 +105,10 @@ pub(super) struct User {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Profile {
+    /// What they do.
+    pub(super) title: Option<String>,
+    /// Only with `users:read.email`.
+    pub(super) email: Option<String>,
     pub(super) display_name: Option<String>,
     pub(super) display_name_normalized: Option<String>,
     pub(super) real_name: Option<String>,

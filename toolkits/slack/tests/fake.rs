@@ -77,7 +77,8 @@ impl Fake {
                     *count - 1
                 };
                 let (status, body) = answer(&Call::of(seen, nth));
-                (StatusCode::from_u16(status).unwrap(), body)
+                let scopes = [("x-oauth-scopes", "users:read,channels:read")];
+                (StatusCode::from_u16(status).unwrap(), scopes, body)
             })
             .await,
         )
@@ -169,6 +170,10 @@ pub(super) fn missing(needed: &str, provided: &str) -> Value {
 /// test does not answer itself.
 pub(super) fn workspace(call: &Call) -> Value {
     match call.method.as_str() {
+        "auth.test" => {
+            json!({"ok": true, "url": "https://acme.slack.com/", "team": "Acme", "user": "ada",
+                "team_id": "T0000000001", "user_id": "U0000000001"})
+        }
         "users.conversations" | "conversations.list" => {
             json!({"ok": true, "channels": match call.field("types") {
                 "im" => json!([{"id": "D0000000001", "is_im": true, "user": "U0000000002"}]),
@@ -212,7 +217,8 @@ fn user(number: &str) -> Value {
         _ => ("grace", "Grace Hopper", "Grace 👩‍💻"),
     };
     json!({"id": format!("U000000000{number}"), "name": handle, "real_name": name,
-        "profile": {"real_name": name, "display_name": shown}})
+        "tz": "Europe/Berlin",
+        "profile": {"real_name": name, "display_name": shown, "title": "Analyst"}})
 }
 
 /// The fake's clock, in seconds since 1970.
