@@ -336,8 +336,8 @@ pub(super) fn render(message: &Message) -> String {
 }
 
 /// The ids of the authors, below a list of messages that has only their names.
-pub(super) fn render_people(messages: &[Message]) -> String {
-    let authors = messages.iter().flat_map(|message| {
+pub(super) fn render_people<'m>(messages: impl IntoIterator<Item = &'m Message>) -> String {
+    let authors = messages.into_iter().flat_map(|message| {
         let reply = message.latest_reply.as_ref().map(|reply| &reply.author);
         std::iter::once(&message.author).chain(reply)
     });

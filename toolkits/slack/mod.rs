@@ -8,23 +8,42 @@
 mod blocks;
 mod call;
 mod channels;
+mod delete_message;
 mod errors;
+mod get_message;
 mod history;
 mod locate;
 mod mentions;
 mod messages;
 mod mrkdwn;
+mod outgoing;
 mod people;
+mod react;
 mod read_channel;
 mod read_thread;
 mod send_message;
 mod target;
 mod thread;
 mod ts;
+mod update_message;
 mod whoami;
 mod wire;
 
 use crate::tool::{Annotations, Declaration, Tool};
+
+/// A write that can be taken back, and changes nothing more when repeated.
+const SET: Annotations = Annotations {
+    read_only: false,
+    destructive: false,
+    idempotent: true,
+    open_world: true,
+};
+
+/// A write that loses what was there, and changes nothing more when repeated.
+const OVERWRITE: Annotations = Annotations {
+    destructive: true,
+    ..SET
+};
 
 /// The tools, in the order of the list.
 ///
@@ -79,6 +98,50 @@ pub(crate) fn tools() -> Vec<Tool> {
                 annotations: Annotations::SEND,
             },
             send_message::run,
+        ),
+        Tool::new::<react::Args, react::React, _, _>(
+            Declaration {
+                name: "slack_react",
+                toolkit: "slack",
+                provider: "slack",
+                title: "React to a Slack message",
+                scopes: &[&["reactions:write"]],
+                annotations: SET,
+            },
+            react::run,
+        ),
+        Tool::new::<get_message::Args, get_message::GetMessage, _, _>(
+            Declaration {
+                name: "slack_get_message",
+                toolkit: "slack",
+                provider: "slack",
+                title: "Get a Slack message",
+                scopes: &[&["channels:history"], &["channels:read"], &["users:read"]],
+                annotations: Annotations::READ,
+            },
+            get_message::run,
+        ),
+        Tool::new::<update_message::Args, update_message::UpdateMessage, _, _>(
+            Declaration {
+                name: "slack_update_message",
+                toolkit: "slack",
+                provider: "slack",
+                title: "Edit a Slack message",
+                scopes: &[&["chat:write"]],
+                annotations: OVERWRITE,
+            },
+            update_message::run,
+        ),
+        Tool::new::<delete_message::Args, delete_message::DeleteMessage, _, _>(
+            Declaration {
+                name: "slack_delete_message",
+                toolkit: "slack",
+                provider: "slack",
+                title: "Delete a Slack message",
+                scopes: &[&["chat:write"]],
+                annotations: OVERWRITE,
+            },
+            delete_message::run,
         ),
     ]
 }

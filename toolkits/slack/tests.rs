@@ -1,9 +1,12 @@
 //! The toolkit against Slack on loopback; first its table.
 
+mod changing;
 mod fake;
 mod finding;
 mod fuzz;
+mod one_message;
 mod paging;
+mod reacting;
 mod read_refusals;
 mod reading;
 mod send_refusals;
@@ -11,7 +14,7 @@ mod sending;
 mod threads;
 mod whoami;
 
-use super::tools;
+use super::{OVERWRITE, SET, tools};
 use crate::tool::Annotations;
 
 #[test]
@@ -40,8 +43,24 @@ fn the_table_says_what_each_tool_may_do_and_the_least_it_needs() {
                 Annotations::SEND,
                 "chat:write channels:read".to_owned()
             ),
+            ("slack_react", SET, "reactions:write".to_owned()),
+            (
+                "slack_get_message",
+                Annotations::READ,
+                "channels:history channels:read users:read".to_owned()
+            ),
+            ("slack_update_message", OVERWRITE, "chat:write".to_owned()),
+            ("slack_delete_message", OVERWRITE, "chat:write".to_owned()),
         ]
     );
+}
+
+#[test]
+fn the_hints_of_changes_tell_loss_from_what_can_be_taken_back() {
+    for (hints, destructive) in [(SET, false), (OVERWRITE, true)] {
+        assert!(!hints.read_only && hints.idempotent && hints.open_world);
+        assert_eq!(hints.destructive, destructive);
+    }
 }
 
 #[test]

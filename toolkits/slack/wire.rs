@@ -59,6 +59,10 @@ pub(super) struct Conversation {
     pub(super) is_private: bool,
 }
 
+/// An answer of which only `ok` matters.
+#[derive(Debug, Deserialize)]
+pub(super) struct Done {}
+
 /// `auth.test`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Identity {

@@ -199,6 +199,10 @@ pub(super) fn workspace(call: &Call) -> Value {
             json!({"ok": true, "channel": call.field("channel"), "ts": "1777629600.000200",
             "message": {"text": "", "thread_ts": call.form.get("thread_ts")}})
         }
+        "reactions.add" | "reactions.remove" => json!({"ok": true}),
+        "chat.update" | "chat.delete" => {
+            json!({"ok": true, "channel": call.field("channel"), "ts": call.field("ts")})
+        }
         "chat.getPermalink" => {
             json!({"ok": true, "permalink": "https://acme.slack.com/archives/C0000000001/p1777629600000200"})
         }
@@ -264,6 +268,10 @@ pub(super) async fn send(fake: &Fake, arguments: Value) -> (String, Value) {
     let output = fake.run("slack_send_message", arguments).await.unwrap();
     (output.text, Value::Object(output.structured.unwrap()))
 }
+
+/// A message's link, and its `ts`.
+pub(super) const LINK: &str = "https://acme.slack.com/archives/C0000000001/p1777629500000100";
+pub(super) const TS: &str = "1777629500.000100";
 
 /// Posts and opened conversations: what a refused call must not leave behind.
 pub(super) fn writes(fake: &Fake) -> Vec<String> {

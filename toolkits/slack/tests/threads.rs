@@ -2,11 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::fake::{Call, Fake, history, message, missing, refusal, texts, workspace};
+use super::fake::{Call, Fake, LINK, TS, history, message, missing, refusal, texts, workspace};
 use crate::error::ErrorCode;
 
-const PARENT: &str = "1777629500.000100";
-const LINK: &str = "https://acme.slack.com/archives/C0000000001/p1777629500000100";
+const PARENT: &str = TS;
 const REPLY_LINK: &str = "https://acme.slack.com/archives/C0000000001/p1777629550000100?thread_ts=1777629500.000100&cid=C0000000001";
 
 fn thread() -> Vec<Value> {
