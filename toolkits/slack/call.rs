@@ -64,6 +64,19 @@ impl Failure {
         self
     }
 
+    /// Asks for those of `scopes` that the grant does not have yet, whatever else Slack named.
+    /// Changes nothing but a missing scope.
+    pub(super) fn only(mut self, scopes: &[String]) -> Self {
+        if self.is_missing_scope() {
+            let missing = scopes.iter().filter(|one| !self.provided.contains(one));
+            let missing: Vec<String> = missing.cloned().collect();
+            if !missing.is_empty() {
+                self.error.missing_scopes = missing;
+            }
+        }
+        self
+    }
+
     /// Asks at once for `scopes` that the same call will need next, so that the person consents
     /// once and not twice in a row. Changes nothing but a missing scope.
     pub(super) fn and_then_needs(mut self, scopes: &[impl AsRef<str>]) -> Self {

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::call::{ALL_KINDS, Failure, LISTED, Walk, call, walk};
+use super::similar::is_similar;
 use super::wire::{Conversation, Conversations, OneConversation, next_cursor};
 use crate::api::{Api, Effect};
 use crate::error::{ErrorCode, ToolError};
@@ -273,26 +274,4 @@ pub(super) async fn describe(api: &Api, id: &str) -> Result<(Channel, Option<Str
     let person = found.channel.user.clone();
     let channel = Channel::from(found.channel);
     Ok((channel, person))
-}
-
-/// Whether `a` may be a slip for `b`: one holds the other, or two letters differ at most.
-fn is_similar(a: &str, b: &str) -> bool {
-    let long = |text: &str| text.chars().count() >= 3;
-    (long(a) && b.contains(a)) || (long(b) && a.contains(b)) || (long(a) && distance(a, b) <= 2)
-}
-
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let change = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }

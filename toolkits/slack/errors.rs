@@ -291,7 +291,11 @@ const MEANINGS: &[Row] = &[
     ),
     // People.
     (
-        &["user_not_found", "users_list_not_supplied"],
+        &[
+            "user_not_found",
+            "users_not_found",
+            "users_list_not_supplied",
+        ],
         ErrorCode::NotFound,
         "Slack does not know this person.",
         "Check the name or id.",

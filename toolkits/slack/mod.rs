@@ -10,6 +10,8 @@ mod call;
 mod channels;
 mod delete_message;
 mod errors;
+mod find_channels;
+mod find_users;
 mod get_message;
 mod history;
 mod locate;
@@ -22,6 +24,7 @@ mod react;
 mod read_channel;
 mod read_thread;
 mod send_message;
+mod similar;
 mod target;
 mod thread;
 mod ts;
@@ -65,6 +68,28 @@ pub(crate) fn tools() -> Vec<Tool> {
                 annotations: Annotations::READ,
             },
             whoami::run,
+        ),
+        Tool::new::<find_channels::Args, find_channels::FindChannels, _, _>(
+            Declaration {
+                name: "slack_find_channels",
+                toolkit: "slack",
+                provider: "slack",
+                title: "Find Slack channels",
+                scopes: &[&["channels:read"]],
+                annotations: Annotations::READ,
+            },
+            find_channels::run,
+        ),
+        Tool::new::<find_users::Args, find_users::FindUsers, _, _>(
+            Declaration {
+                name: "slack_find_users",
+                toolkit: "slack",
+                provider: "slack",
+                title: "Find people in Slack",
+                scopes: &[&["users:read"]],
+                annotations: Annotations::READ,
+            },
+            find_users::run,
         ),
         Tool::new::<read_channel::Args, read_channel::ReadChannel, _, _>(
             Declaration {

@@ -2,6 +2,8 @@
 
 mod changing;
 mod fake;
+mod find_channels;
+mod find_users;
 mod finding;
 mod fuzz;
 mod one_message;
@@ -28,6 +30,16 @@ fn the_table_says_what_each_tool_may_do_and_the_least_it_needs() {
         said,
         [
             ("slack_whoami", Annotations::READ, "users:read".to_owned()),
+            (
+                "slack_find_channels",
+                Annotations::READ,
+                "channels:read".to_owned()
+            ),
+            (
+                "slack_find_users",
+                Annotations::READ,
+                "users:read".to_owned()
+            ),
             (
                 "slack_read_channel",
                 Annotations::READ,

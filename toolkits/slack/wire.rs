@@ -57,6 +57,18 @@ pub(super) struct Conversation {
     pub(super) is_im: bool,
     pub(super) is_mpim: bool,
     pub(super) is_private: bool,
+    pub(super) is_archived: bool,
+    /// Not told of every conversation.
+    pub(super) is_member: Option<bool>,
+    pub(super) num_members: Option<u64>,
+    pub(super) topic: Option<Described>,
+    pub(super) purpose: Option<Described>,
+}
+
+/// The topic or the purpose of a channel.
+#[derive(Debug, Deserialize)]
+pub(super) struct Described {
+    pub(super) value: String,
 }
 
 /// An answer of which only `ok` matters.

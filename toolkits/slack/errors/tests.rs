@@ -41,6 +41,7 @@ const DOCUMENTED: &[(&str, &str)] = &[
         "users.info",
         "too_many_users user_not_found user_not_visible",
     ),
+    ("users.lookupByEmail", "users_not_found"),
     ("chat.getPermalink", "channel_not_found message_not_found"),
     (
         "chat.postMessage",
