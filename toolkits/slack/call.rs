@@ -37,6 +37,11 @@ impl Failure {
         self.error.code == ErrorCode::MissingScopes
     }
 
+    /// Whether the grant has `scope`, as `missing_scope` tells.
+    pub(super) fn provides(&self, scope: &str) -> bool {
+        self.provided.iter().any(|one| one == scope)
+    }
+
     /// Of scopes that differ only in the kind of conversation, asks for one: the first of `kinds`
     /// that the grant does not have yet.
     ///

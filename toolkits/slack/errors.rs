@@ -324,6 +324,31 @@ const MEANINGS: &[Row] = &[
         "A group message takes two to eight people besides the sender.",
         "Name between two and eight people, or use a channel.",
     ),
+    // Search.
+    (
+        &["missing_query", "no_query"],
+        ErrorCode::InvalidArguments,
+        "Slack found nothing to search for in the query.",
+        "Give words to look for as `query`.",
+    ),
+    (
+        &["query_too_long"],
+        ErrorCode::InvalidArguments,
+        "The query is too long for Slack.",
+        "Search for fewer words.",
+    ),
+    (
+        &["assistant_search_context_disabled"],
+        ErrorCode::Unreachable,
+        "Slack's search does not work at the moment.",
+        "Call again later.",
+    ),
+    (
+        &["feature_not_enabled"],
+        ErrorCode::Forbidden,
+        "This workspace does not offer this.",
+        ADMIN,
+    ),
     // Paging and windows.
     (
         &["invalid_cursor"],
@@ -369,6 +394,7 @@ const MEANINGS: &[Row] = &[
             "block_mismatch",
             "blocked_file_type",
             "cant_broadcast_message",
+            "context_channel_not_found",
             "deprecated_endpoint",
             "draft_already_deleted",
             "draft_already_sent",
@@ -379,6 +405,7 @@ const MEANINGS: &[Row] = &[
             "file_is_deleted",
             "file_not_found",
             "file_share_limit_reached",
+            "invalid_action_token",
             "invalid_arg_name",
             "invalid_arguments",
             "invalid_array_arg",

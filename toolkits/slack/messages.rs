@@ -251,15 +251,17 @@ pub(super) fn people_of<'m>(
     people
 }
 
-/// Shortens the texts until together they fit `budget` characters, the longest ones only, and says
-/// how many were cut.
+/// Shortens the texts until together they fit `budget` characters, and says how many were cut.
 pub(super) fn fit(messages: &mut [Message], budget: usize) -> usize {
-    let mut texts: Vec<&mut String> = messages
-        .iter_mut()
-        .flat_map(|m| {
-            std::iter::once(&mut m.text).chain(m.latest_reply.as_mut().map(|r| &mut r.text))
-        })
-        .collect();
+    let texts = messages.iter_mut().flat_map(|m| {
+        std::iter::once(&mut m.text).chain(m.latest_reply.as_mut().map(|r| &mut r.text))
+    });
+    cut_to_fit(texts.collect(), budget)
+}
+
+/// Shortens `texts` until together they fit `budget` characters, the longest ones only, and says
+/// how many were cut.
+pub(super) fn cut_to_fit(mut texts: Vec<&mut String>, budget: usize) -> usize {
     let lengths: Vec<usize> = texts.iter().map(|text| text.chars().count()).collect();
     let caps = [4000, 2000, 1000, 500, 250, 120];
     let fits = |cap: &usize| lengths.iter().map(|length| length.min(cap)).sum::<usize>() <= budget;
@@ -356,6 +358,7 @@ pub(super) fn render_people<'m>(messages: impl IntoIterator<Item = &'m Message>)
     text
 }
 
+/// An author in a line of text.
 pub(super) fn shown(author: &Author) -> String {
     let id = author.id.as_deref();
     match (author.bot, id) {
@@ -366,7 +369,7 @@ pub(super) fn shown(author: &Author) -> String {
 }
 
 /// Every kind of line break becomes one before the lines are set off.
-fn inset(text: &str) -> String {
+pub(super) fn inset(text: &str) -> String {
     visible(text).text.trim().replace('\n', "\n  | ")
 }
 

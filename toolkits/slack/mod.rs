@@ -12,6 +12,7 @@ mod delete_message;
 mod errors;
 mod find_channels;
 mod find_users;
+mod found;
 mod get_message;
 mod history;
 mod locate;
@@ -23,6 +24,9 @@ mod people;
 mod react;
 mod read_channel;
 mod read_thread;
+mod search;
+mod search_context;
+mod search_messages;
 mod send_message;
 mod similar;
 mod target;
@@ -68,6 +72,17 @@ pub(crate) fn tools() -> Vec<Tool> {
                 annotations: Annotations::READ,
             },
             whoami::run,
+        ),
+        Tool::new::<search::Args, search::Search, _, _>(
+            Declaration {
+                name: "slack_search",
+                toolkit: "slack",
+                provider: "slack",
+                title: "Search Slack",
+                scopes: &[&["search:read.public", "search:read"]],
+                annotations: Annotations::READ,
+            },
+            search::run,
         ),
         Tool::new::<find_channels::Args, find_channels::FindChannels, _, _>(
             Declaration {

@@ -11,6 +11,7 @@ mod paging;
 mod reacting;
 mod read_refusals;
 mod reading;
+mod searching;
 mod send_refusals;
 mod sending;
 mod threads;
@@ -30,6 +31,11 @@ fn the_table_says_what_each_tool_may_do_and_the_least_it_needs() {
         said,
         [
             ("slack_whoami", Annotations::READ, "users:read".to_owned()),
+            (
+                "slack_search",
+                Annotations::READ,
+                "search:read.public search:read".to_owned()
+            ),
             (
                 "slack_find_channels",
                 Annotations::READ,

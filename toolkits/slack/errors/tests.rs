@@ -41,6 +41,12 @@ const DOCUMENTED: &[(&str, &str)] = &[
         "users.info",
         "too_many_users user_not_found user_not_visible",
     ),
+    (
+        "assistant.search.context",
+        "assistant_search_context_disabled context_channel_not_found feature_not_enabled \
+         invalid_action_token invalid_cursor missing_query query_too_long rate_limited",
+    ),
+    ("search.messages", "no_query"),
     ("users.lookupByEmail", "users_not_found"),
     ("chat.getPermalink", "channel_not_found message_not_found"),
     (
