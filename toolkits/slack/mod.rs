@@ -1,9 +1,10 @@
 //! The Slack toolkit: tools that act as the person whose user token the connection holds.
 //!
-//! In reading order: this table, then `read_channel` and `send_message`; `target` (how a
-//! conversation is named), `channels` and `people` (names to ids and back), `history`, `messages`, `mrkdwn`
-//! and `blocks` (messages as text), `mentions` (text as a message); `call`, `errors`, `wire` and `ts` (the way
-//! to Slack's methods).
+//! In reading order: this table, then one file a tool; `target` (how a conversation or a message is
+//! named), `locate`, `channels` and `people` (names to ids and back), `similar`; `history`, `thread`,
+//! `found`, `search_context` and `search_messages` (what is read), `messages`, `mrkdwn` and `blocks`
+//! (messages as text), `outgoing` and `mentions` (text as a message); `call`, `errors`, `wire` and `ts`
+//! (the way to Slack's methods).
 
 mod blocks;
 mod call;
@@ -36,7 +37,10 @@ mod update_message;
 mod whoami;
 mod wire;
 
-use crate::tool::{Annotations, Declaration, Tool};
+use crate::tool::{Annotations, Declaration, Scopes, Tool};
+
+/// What reading a public channel by its name with the names of its people needs.
+const READING: Scopes = &[&["channels:history"], &["channels:read"], &["users:read"]];
 
 /// A write that can be taken back, and changes nothing more when repeated.
 const SET: Annotations = Annotations {
@@ -55,135 +59,140 @@ const OVERWRITE: Annotations = Annotations {
 /// The tools, in the order of the list.
 ///
 /// A tool declares the scopes that its most common call needs, so that this call asks the person
-/// once. `#general` is how channels are named, hence `channels:read` for both; the names of the
-/// authors make a conversation readable, hence `users:read` for reading. What only some calls
-/// need is asked for when such a call is made, as Slack's `missing_scope` says: `groups:*` for
-/// private channels, `im:*` and `mpim:*` for direct messages, and `users:read` to send to a person
-/// or mention one. Nobody grants access to their direct messages to read `#general`.
+/// once. `#general` is how channels are named, hence `channels:read` to read and to send; a message to
+/// change or react to is mostly named by what was read before. The names of the authors make a
+/// conversation readable, hence `users:read` for reading; who acts can be told without a scope, but
+/// Slack grants no empty list. What only some calls need is asked for when such a call is made, as
+/// Slack's `missing_scope` says: `groups:*` for private channels, `im:*` and `mpim:*` for direct
+/// messages, and `users:read` to send to a person or mention one. Nobody grants access to their direct
+/// messages to read `#general`.
 pub(crate) fn tools() -> Vec<Tool> {
+    [reading(), changing()].concat()
+}
+
+fn reading() -> Vec<Tool> {
     vec![
-        Tool::new::<whoami::Args, whoami::Whoami, _, _>(
-            Declaration {
-                name: "slack_whoami",
-                toolkit: "slack",
-                provider: "slack",
-                title: "Who acts in Slack",
-                scopes: &[&["users:read"]],
-                annotations: Annotations::READ,
-            },
+        Tool::new(
+            declare(
+                "slack_whoami",
+                "Who acts in Slack",
+                &[&["users:read"]],
+                Annotations::READ,
+            ),
             whoami::run,
         ),
-        Tool::new::<search::Args, search::Search, _, _>(
-            Declaration {
-                name: "slack_search",
-                toolkit: "slack",
-                provider: "slack",
-                title: "Search Slack",
-                scopes: &[&["search:read.public", "search:read"]],
-                annotations: Annotations::READ,
-            },
+        Tool::new(
+            declare(
+                "slack_search",
+                "Search Slack",
+                &[&["search:read.public", "search:read"]],
+                Annotations::READ,
+            ),
             search::run,
         ),
-        Tool::new::<find_channels::Args, find_channels::FindChannels, _, _>(
-            Declaration {
-                name: "slack_find_channels",
-                toolkit: "slack",
-                provider: "slack",
-                title: "Find Slack channels",
-                scopes: &[&["channels:read"]],
-                annotations: Annotations::READ,
-            },
+        Tool::new(
+            declare(
+                "slack_find_channels",
+                "Find Slack channels",
+                &[&["channels:read"]],
+                Annotations::READ,
+            ),
             find_channels::run,
         ),
-        Tool::new::<find_users::Args, find_users::FindUsers, _, _>(
-            Declaration {
-                name: "slack_find_users",
-                toolkit: "slack",
-                provider: "slack",
-                title: "Find people in Slack",
-                scopes: &[&["users:read"]],
-                annotations: Annotations::READ,
-            },
+        Tool::new(
+            declare(
+                "slack_find_users",
+                "Find people in Slack",
+                &[&["users:read"]],
+                Annotations::READ,
+            ),
             find_users::run,
         ),
-        Tool::new::<read_channel::Args, read_channel::ReadChannel, _, _>(
-            Declaration {
-                name: "slack_read_channel",
-                toolkit: "slack",
-                provider: "slack",
-                title: "Read a Slack channel",
-                scopes: &[&["channels:history"], &["channels:read"], &["users:read"]],
-                annotations: Annotations::READ,
-            },
+        Tool::new(
+            declare(
+                "slack_read_channel",
+                "Read a Slack channel",
+                READING,
+                Annotations::READ,
+            ),
             read_channel::run,
         ),
-        Tool::new::<read_thread::Args, read_thread::ReadThread, _, _>(
-            Declaration {
-                name: "slack_read_thread",
-                toolkit: "slack",
-                provider: "slack",
-                title: "Read a Slack thread",
-                scopes: &[&["channels:history"], &["channels:read"], &["users:read"]],
-                annotations: Annotations::READ,
-            },
+        Tool::new(
+            declare(
+                "slack_read_thread",
+                "Read a Slack thread",
+                READING,
+                Annotations::READ,
+            ),
             read_thread::run,
         ),
-        Tool::new::<send_message::Args, send_message::SendMessage, _, _>(
-            Declaration {
-                name: "slack_send_message",
-                toolkit: "slack",
-                provider: "slack",
-                title: "Send a Slack message",
-                scopes: &[&["chat:write"], &["channels:read"]],
-                annotations: Annotations::SEND,
-            },
-            send_message::run,
-        ),
-        Tool::new::<react::Args, react::React, _, _>(
-            Declaration {
-                name: "slack_react",
-                toolkit: "slack",
-                provider: "slack",
-                title: "React to a Slack message",
-                scopes: &[&["reactions:write"]],
-                annotations: SET,
-            },
-            react::run,
-        ),
-        Tool::new::<get_message::Args, get_message::GetMessage, _, _>(
-            Declaration {
-                name: "slack_get_message",
-                toolkit: "slack",
-                provider: "slack",
-                title: "Get a Slack message",
-                scopes: &[&["channels:history"], &["channels:read"], &["users:read"]],
-                annotations: Annotations::READ,
-            },
+        Tool::new(
+            declare(
+                "slack_get_message",
+                "Get a Slack message",
+                READING,
+                Annotations::READ,
+            ),
             get_message::run,
         ),
-        Tool::new::<update_message::Args, update_message::UpdateMessage, _, _>(
-            Declaration {
-                name: "slack_update_message",
-                toolkit: "slack",
-                provider: "slack",
-                title: "Edit a Slack message",
-                scopes: &[&["chat:write"]],
-                annotations: OVERWRITE,
-            },
+    ]
+}
+
+fn changing() -> Vec<Tool> {
+    vec![
+        Tool::new(
+            declare(
+                "slack_send_message",
+                "Send a Slack message",
+                &[&["chat:write"], &["channels:read"]],
+                Annotations::SEND,
+            ),
+            send_message::run,
+        ),
+        Tool::new(
+            declare(
+                "slack_react",
+                "React to a Slack message",
+                &[&["reactions:write"]],
+                SET,
+            ),
+            react::run,
+        ),
+        Tool::new(
+            declare(
+                "slack_update_message",
+                "Edit a Slack message",
+                &[&["chat:write"]],
+                OVERWRITE,
+            ),
             update_message::run,
         ),
-        Tool::new::<delete_message::Args, delete_message::DeleteMessage, _, _>(
-            Declaration {
-                name: "slack_delete_message",
-                toolkit: "slack",
-                provider: "slack",
-                title: "Delete a Slack message",
-                scopes: &[&["chat:write"]],
-                annotations: OVERWRITE,
-            },
+        Tool::new(
+            declare(
+                "slack_delete_message",
+                "Delete a Slack message",
+                &[&["chat:write"]],
+                OVERWRITE,
+            ),
             delete_message::run,
         ),
     ]
+}
+
+fn declare(
+    name: &'static str,
+    title: &'static str,
+    scopes: Scopes,
+    annotations: Annotations,
+) -> Declaration {
+    Declaration {
+        name,
+        toolkit: "slack",
+        provider: "slack",
+        title,
+        scopes,
+        annotations,
+    }
 }
 
 #[cfg(test)]

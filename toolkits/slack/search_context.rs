@@ -91,7 +91,8 @@ struct Results {
 
 #[derive(Debug, Deserialize)]
 struct Message {
-    message_ts: Ts,
+    #[serde(rename = "message_ts")]
+    ts: Ts,
     channel_id: String,
     channel_name: Option<String>,
     author_user_id: Option<String>,
@@ -106,7 +107,7 @@ struct Message {
 impl From<Message> for Hit {
     fn from(message: Message) -> Self {
         Self {
-            ts: message.message_ts,
+            ts: message.ts,
             author_id: message.author_user_id,
             author_name: message.author_name,
             bot: message.is_author_bot,
@@ -120,9 +121,11 @@ impl From<Message> for Hit {
 
 #[derive(Debug, Deserialize)]
 struct File {
-    file_id: String,
+    #[serde(rename = "file_id")]
+    id: String,
     title: Option<String>,
-    file_type: Option<String>,
+    #[serde(rename = "file_type")]
+    kind: Option<String>,
     uploader_user_id: Option<String>,
     author_user_id: Option<String>,
     author_name: Option<String>,
@@ -132,7 +135,7 @@ struct File {
 }
 
 fn shown(api: &Api, file: File) -> FoundFile {
-    let id = snippet(&file.file_id, 30);
+    let id = snippet(&file.id, 30);
     let title = file.title.map(|title| snippet(&title, 100));
     let author = file.author_user_id.or(file.uploader_user_id);
     let time = file
@@ -146,7 +149,7 @@ fn shown(api: &Api, file: File) -> FoundFile {
             .filter(|t| !t.is_empty())
             .unwrap_or_else(|| id.clone()),
         id,
-        file_type: file.file_type.map(|kind| snippet(&kind, 40)),
+        file_type: file.kind.map(|kind| snippet(&kind, 40)),
         author: found::author(author, file.author_name, false, &HashMap::new()),
         time: time.map(|time| when::show(time, api.zone())),
         permalink: file.permalink.map(|link| snippet(&link, 300)),

@@ -57,16 +57,16 @@ fn the_table_says_what_each_tool_may_do_and_the_least_it_needs() {
                 "channels:history channels:read users:read".to_owned()
             ),
             (
+                "slack_get_message",
+                Annotations::READ,
+                "channels:history channels:read users:read".to_owned()
+            ),
+            (
                 "slack_send_message",
                 Annotations::SEND,
                 "chat:write channels:read".to_owned()
             ),
             ("slack_react", SET, "reactions:write".to_owned()),
-            (
-                "slack_get_message",
-                Annotations::READ,
-                "channels:history channels:read users:read".to_owned()
-            ),
             ("slack_update_message", OVERWRITE, "chat:write".to_owned()),
             ("slack_delete_message", OVERWRITE, "chat:write".to_owned()),
         ]

@@ -48,6 +48,10 @@ pub(super) struct OneConversation {
 /// A channel, a direct message or a group of people.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "Slack tells the kinds of conversation by so many flags"
+)]
 pub(super) struct Conversation {
     pub(super) id: String,
     pub(super) name: Option<String>,
