@@ -25,14 +25,13 @@ const MOST: usize = 100;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// A name or part of one, a word of the topic or purpose, or the name of the other person of a
-    /// direct message. All when left out.
+    /// Part of a name, topic or purpose, or the other person of a direct message; all when left out.
     #[serde(default)]
     query: String,
-    /// Which kinds; public channels, and private ones where granted, when left out.
+    /// Which kinds; public, and private where granted, when left out.
     #[serde(default)]
     types: Types,
-    /// Only those that the acting account is a member of.
+    /// Only those that the account is a member of.
     #[serde(default = "yes")]
     member_only: bool,
     /// Also archived ones.
@@ -41,7 +40,7 @@ pub(super) struct Args {
     /// How many, 1 to 100.
     #[serde(default = "twenty")]
     limit: usize,
-    /// `next_cursor` of the page before, with the same other arguments.
+    /// `next_cursor` of the page before; the rest unchanged.
     #[serde(default)]
     cursor: Option<String>,
 }

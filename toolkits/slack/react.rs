@@ -22,7 +22,7 @@ pub(super) struct Args {
     channel: Option<String>,
     /// The emoji's name in Slack, such as `thumbsup` or `thumbsup::skin-tone-3`.
     emoji: String,
-    /// What to do.
+    /// Remove takes away the person's own.
     #[serde(default)]
     action: Action,
 }
@@ -30,10 +30,8 @@ pub(super) struct Args {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Action {
-    /// The emoji is added.
     #[default]
     Add,
-    /// The person's own emoji is removed.
     Remove,
 }
 

@@ -28,14 +28,14 @@ const DISABLED: &str = "assistant_search_context_disabled";
 /// Slack's limit is not documented; nobody types more.
 const LONGEST_QUERY: usize = 500;
 
-/// Search Slack messages and files by words or a question. Words are all required; "quoted phrase",
-/// -word and has:link work; there is no OR. New messages may be missing for some seconds.
+/// Search Slack messages and files by words or a question. "quoted phrase", -word and has:link work;
+/// there is no OR. The newest messages may be missing for some seconds.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
     /// What to look for.
     query: String,
-    /// What kind of result.
+    /// What to find.
     #[serde(default)]
     content: Content,
     /// Only by this person: @name, an id (U…) or `me`.
@@ -44,10 +44,10 @@ pub(super) struct Args {
     /// Only in this conversation: #name, @name, or an id.
     #[serde(default, rename = "in")]
     within: Option<String>,
-    /// Only from then on: a span back from now (3h, 1d, 2w), a date or an RFC 3339 time.
+    /// Only since then: a span back from now (3h, 1d), a date or an RFC 3339 time.
     #[serde(default)]
     since: Option<String>,
-    /// Only before then, in the same forms.
+    /// Only before then.
     #[serde(default)]
     until: Option<String>,
     /// In which conversations.
@@ -62,7 +62,7 @@ pub(super) struct Args {
     /// How many, 1 to 20.
     #[serde(default = "twenty")]
     limit: usize,
-    /// `next_cursor` of the page before, with the same other arguments.
+    /// `next_cursor` of the page before; the rest unchanged.
     #[serde(default)]
     cursor: Option<String>,
 }

@@ -15,9 +15,8 @@ use crate::api::{Api, Effect};
 use crate::sanitize::{snippet, visible};
 use crate::when;
 
-/// The scopes that `question` needs: those of the kinds of conversation and of files.
-///
-/// The method wants `search:read.public` of every caller, whatever else it searches.
+/// The scopes that `question` needs: those of the kinds of conversation and of files, besides
+/// `search:read.public`, which the tool declares.
 pub(super) fn scopes(question: &Question) -> Vec<String> {
     let kinds: &[&str] = match question.place {
         Where::Public => &["public"],
