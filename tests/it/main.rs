@@ -42,6 +42,7 @@ mod rounds;
 mod scopes;
 mod sdk_clients;
 mod session;
+mod slack_tools;
 mod socket;
 mod stdio;
 mod takeover;

@@ -37,6 +37,11 @@ impl Failure {
         self.error.code == ErrorCode::MissingScopes
     }
 
+    /// Whether the grant has `scope`, as `missing_scope` tells.
+    pub(super) fn provides(&self, scope: &str) -> bool {
+        self.provided.iter().any(|one| one == scope)
+    }
+
     /// Of scopes that differ only in the kind of conversation, asks for one: the first of `kinds`
     /// that the grant does not have yet.
     ///
@@ -64,14 +69,27 @@ impl Failure {
         self
     }
 
+    /// Asks for those of `scopes` that the grant does not have yet, whatever else Slack named.
+    /// Changes nothing but a missing scope.
+    pub(super) fn only(mut self, scopes: &[String]) -> Self {
+        if self.is_missing_scope() {
+            let missing = scopes.iter().filter(|one| !self.provided.contains(one));
+            let missing: Vec<String> = missing.cloned().collect();
+            if !missing.is_empty() {
+                self.error.missing_scopes = missing;
+            }
+        }
+        self
+    }
+
     /// Asks at once for `scopes` that the same call will need next, so that the person consents
     /// once and not twice in a row. Changes nothing but a missing scope.
-    pub(super) fn and_then_needs(mut self, scopes: &[&str]) -> Self {
+    pub(super) fn and_then_needs(mut self, scopes: &[impl AsRef<str>]) -> Self {
         if self.is_missing_scope() {
-            for scope in scopes {
+            for scope in scopes.iter().map(AsRef::as_ref) {
                 let known = |list: &[String]| list.iter().any(|s| s == scope);
                 if !known(&self.provided) && !known(&self.error.missing_scopes) {
-                    self.error.missing_scopes.push((*scope).to_owned());
+                    self.error.missing_scopes.push(scope.to_owned());
                 }
             }
         }
@@ -101,6 +119,24 @@ pub(super) async fn call<T: DeserializeOwned>(
         Effect::Write => api.write(Method::POST, &[method]),
     };
     answer(api, request.form(fields), effect).await
+}
+
+/// Calls `method`, which takes no arguments, and tells the scopes of the token too, which Slack
+/// puts into a header (<https://docs.slack.dev/authentication/installing-with-oauth>).
+pub(super) async fn identify<T: DeserializeOwned>(
+    api: &Api,
+    method: &'static str,
+) -> Result<(T, Option<Vec<String>>), Failure> {
+    let request = api.read(Method::POST, &[method]).form(&[]);
+    let response = request
+        .unauthorized_if(refuses_token)
+        .send()
+        .await
+        .map_err(Failure::new)?;
+    let scopes = response.headers.get("x-oauth-scopes");
+    let scopes = scopes.and_then(|value| value.to_str().ok());
+    let scopes = scopes.map(|list| scope_list(Some(list)));
+    Ok((judge(api, &response, Effect::Read)?, scopes))
 }
 
 /// Calls `method`, which changes nothing, without waiting and trying again.

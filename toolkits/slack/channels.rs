@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::call::{ALL_KINDS, Failure, LISTED, Walk, call, walk};
+use super::similar::is_similar;
 use super::wire::{Conversation, Conversations, OneConversation, next_cursor};
 use crate::api::{Api, Effect};
 use crate::error::{ErrorCode, ToolError};
@@ -104,7 +105,7 @@ impl From<Conversation> for Channel {
 pub(super) async fn by_name(
     api: &Api,
     name: &str,
-    for_private: &[&str],
+    for_private: &[String],
 ) -> Result<Channel, ToolError> {
     let mut search = Search {
         name,
@@ -201,11 +202,11 @@ impl Search<'_> {
         })
     }
 
-    fn not_found(self, for_private: &[&str]) -> ToolError {
+    fn not_found(self, for_private: &[String]) -> ToolError {
         let name = self.name;
         if !self.private_too && self.similar.is_empty() {
             let mut scopes = vec!["groups:read".to_owned()];
-            scopes.extend(for_private.iter().map(|scope| (*scope).to_owned()));
+            scopes.extend_from_slice(for_private);
             return ToolError {
                 message: format!(
                     "There is no public channel #{name}, and the connection may not look among \
@@ -237,8 +238,12 @@ impl Search<'_> {
 /// The direct message with the person of this id.
 ///
 /// It is looked for and not opened: `conversations.open` would need a write scope and would make
-/// one, which a read must not do.
-pub(super) async fn with_person(api: &Api, person: &str) -> Result<Channel, ToolError> {
+/// one, which a read must not do. `for_it` are the scopes that the same call will need then.
+pub(super) async fn with_person(
+    api: &Api,
+    person: &str,
+    for_it: &[String],
+) -> Result<Channel, ToolError> {
     let fields = [("types", "im".to_owned())];
     let end = walk(api, "conversations.list", &fields, |page: Conversations| {
         let mut found = page.channels.into_iter();
@@ -248,7 +253,7 @@ pub(super) async fn with_person(api: &Api, person: &str) -> Result<Channel, Tool
         }
     })
     .await
-    .map_err(|failure| failure.least(&["im"]).and_then_needs(&["im:history"]))?;
+    .map_err(|failure| failure.least(&["im"]).and_then_needs(for_it))?;
     match end {
         Walk::Found(found) => Ok(Channel::from(Conversation {
             is_im: true,
@@ -269,26 +274,4 @@ pub(super) async fn describe(api: &Api, id: &str) -> Result<(Channel, Option<Str
     let person = found.channel.user.clone();
     let channel = Channel::from(found.channel);
     Ok((channel, person))
-}
-
-/// Whether `a` may be a slip for `b`: one holds the other, or two letters differ at most.
-fn is_similar(a: &str, b: &str) -> bool {
-    let long = |text: &str| text.chars().count() >= 3;
-    (long(a) && b.contains(a)) || (long(b) && a.contains(b)) || (long(a) && distance(a, b) <= 2)
-}
-
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let change = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }

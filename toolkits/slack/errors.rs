@@ -33,6 +33,7 @@ const SLACK_FAILED: &[&str] = &[
     "internal_error",
     "request_timeout",
     "service_unavailable",
+    "update_failed",
 ];
 
 /// Whether `code` says that the access token is no longer good.
@@ -84,9 +85,9 @@ const MEANINGS: &[Row] = &[
         "Ask the person to join the channel in Slack or to be invited to it, then call again.",
     ),
     (
-        &["is_archived"],
+        &["is_archived", "is_inactive"],
         ErrorCode::Forbidden,
-        "The channel is archived; nothing can be posted to it.",
+        "The channel is archived; nothing in it can be changed and nothing posted to it.",
         "Choose another channel, or ask for it to be unarchived.",
     ),
     (
@@ -115,7 +116,11 @@ const MEANINGS: &[Row] = &[
         "Pass the ts of the thread's first message, from the same conversation.",
     ),
     (
-        &["message_not_found", "duplicate_message_not_found"],
+        &[
+            "message_not_found",
+            "duplicate_message_not_found",
+            "bad_timestamp",
+        ],
         ErrorCode::NotFound,
         "Slack does not find this message in this conversation.",
         "Check the ts and the conversation.",
@@ -146,6 +151,56 @@ const MEANINGS: &[Row] = &[
         &["list_record_comment_fetch_failed"],
         ErrorCode::Rejected,
         "Slack could not read the comments of this list record.",
+        "Call again later.",
+    ),
+    // Reactions, edits, deletions.
+    (
+        &["invalid_name"],
+        ErrorCode::InvalidArguments,
+        "The workspace has no emoji of this name.",
+        "Pass the name of an emoji that Slack knows, such as thumbsup or white_check_mark.",
+    ),
+    (
+        &["already_reacted", "no_reaction"],
+        ErrorCode::Rejected,
+        "The reaction is already as asked for.",
+        "There is nothing to do.",
+    ),
+    (
+        &["too_many_emoji", "too_many_reactions"],
+        ErrorCode::Forbidden,
+        "The message has as many reactions as Slack allows.",
+        "Choose an emoji that it already has, or another message.",
+    ),
+    (
+        &["not_reactable", "thread_locked", "no_access"],
+        ErrorCode::Forbidden,
+        "Slack allows no reactions to this message.",
+        "Choose another message.",
+    ),
+    (
+        &["cant_update_message", "cant_delete_message"],
+        ErrorCode::Forbidden,
+        "The acting account may not change this message: it is not its own, or the workspace \
+         forbids it.",
+        "Choose a message that this account posted, or ask its author.",
+    ),
+    (
+        &["edit_window_closed"],
+        ErrorCode::Forbidden,
+        "The workspace's settings no longer let this message be edited.",
+        "Send a new message with the correction.",
+    ),
+    (
+        &["streaming_state_conflict"],
+        ErrorCode::Rejected,
+        "An app is still writing this message.",
+        "Call again when it has ended.",
+    ),
+    (
+        &["external_channel_migrating"],
+        ErrorCode::Rejected,
+        "Slack is moving this channel between organizations.",
         "Call again later.",
     ),
     // What a workspace forbids.
@@ -236,7 +291,11 @@ const MEANINGS: &[Row] = &[
     ),
     // People.
     (
-        &["user_not_found", "users_list_not_supplied"],
+        &[
+            "user_not_found",
+            "users_not_found",
+            "users_list_not_supplied",
+        ],
         ErrorCode::NotFound,
         "Slack does not know this person.",
         "Check the name or id.",
@@ -264,6 +323,31 @@ const MEANINGS: &[Row] = &[
         ErrorCode::InvalidArguments,
         "A group message takes two to eight people besides the sender.",
         "Name between two and eight people, or use a channel.",
+    ),
+    // Search.
+    (
+        &["missing_query", "no_query"],
+        ErrorCode::InvalidArguments,
+        "Slack found nothing to search for in the query.",
+        "Give words to look for as `query`.",
+    ),
+    (
+        &["query_too_long"],
+        ErrorCode::InvalidArguments,
+        "The query is too long for Slack.",
+        "Search for fewer words.",
+    ),
+    (
+        &["assistant_search_context_disabled"],
+        ErrorCode::Unreachable,
+        "Slack's search does not work at the moment.",
+        "Call again later.",
+    ),
+    (
+        &["feature_not_enabled"],
+        ErrorCode::Forbidden,
+        "This workspace does not offer this.",
+        ADMIN,
     ),
     // Paging and windows.
     (
@@ -307,14 +391,25 @@ const MEANINGS: &[Row] = &[
     // What only a mistake in this toolkit can cause.
     (
         &[
+            "block_mismatch",
+            "blocked_file_type",
+            "cant_broadcast_message",
+            "context_channel_not_found",
             "deprecated_endpoint",
             "draft_already_deleted",
             "draft_already_sent",
             "draft_has_conflict",
             "draft_not_found",
+            "file_comment_not_found",
+            "file_deleted",
+            "file_is_deleted",
+            "file_not_found",
+            "file_share_limit_reached",
+            "invalid_action_token",
             "invalid_arg_name",
             "invalid_arguments",
             "invalid_array_arg",
+            "invalid_attachments",
             "invalid_blocks",
             "invalid_blocks_format",
             "invalid_charset",
@@ -324,10 +419,18 @@ const MEANINGS: &[Row] = &[
             "invalid_metadata_schema",
             "invalid_post_type",
             "markdown_text_conflict",
+            "max_file_sharing_exceeded",
             "metadata_too_large",
             "method_deprecated",
             "missing_file_data",
             "missing_post_type",
+            "no_dual_broadcast_content_update",
+            "no_item_specified",
+            "posting_to_channel_denied",
+            "slack_connect_blocked_file_type",
+            "slack_connect_clip_sharing_blocked",
+            "slack_connect_file_upload_sharing_blocked",
+            "unable_to_share_files",
             "unknown_method",
         ],
         ErrorCode::Rejected,
@@ -337,95 +440,4 @@ const MEANINGS: &[Row] = &[
 ];
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    /// Every error code in the reference of each method that this toolkit calls, and those common
-    /// to all methods. `missing_scope` has a path of its own.
-    const DOCUMENTED: &[(&str, &str)] = &[
-        (
-            "conversations.history",
-            "channel_is_limited_access channel_not_found invalid_cursor \
-             invalid_metadata_filter_keys invalid_ts_latest invalid_ts_oldest not_in_channel",
-        ),
-        (
-            "conversations.replies",
-            "channel_not_found invalid_cursor invalid_metadata_filter_keys invalid_ts_latest \
-             invalid_ts_oldest list_record_comment_fetch_failed \
-             method_not_supported_for_channel_type thread_not_found",
-        ),
-        (
-            "conversations.list, users.conversations",
-            "invalid_cursor invalid_limit invalid_types method_not_supported_for_channel_type \
-             missing_argument",
-        ),
-        (
-            "conversations.info",
-            "channel_is_limited_access channel_not_found",
-        ),
-        (
-            "conversations.open",
-            "channel_not_found invalid_user_combination method_not_supported_for_channel_type \
-             not_enough_users too_many_users user_disabled user_not_found user_not_visible \
-             users_list_not_supplied",
-        ),
-        (
-            "users.list",
-            "invalid_cursor limit_required missing_argument",
-        ),
-        (
-            "users.info",
-            "too_many_users user_not_found user_not_visible",
-        ),
-        ("chat.getPermalink", "channel_not_found message_not_found"),
-        (
-            "chat.postMessage",
-            "as_user_not_supported attachment_payload_limit_exceeded cannot_reply_to_message \
-             channel_not_found draft_already_deleted draft_already_sent draft_has_conflict \
-             draft_not_found duplicate_channel_not_found duplicate_message_not_found \
-             invalid_blocks invalid_blocks_format invalid_metadata_format \
-             invalid_metadata_schema is_archived markdown_text_conflict message_limit_exceeded \
-             messages_tab_disabled metadata_must_be_sent_from_app metadata_too_large \
-             missing_file_data msg_blocks_too_long msg_too_long no_text not_in_channel \
-             rate_limited restricted_action restricted_action_non_threadable_channel \
-             restricted_action_read_only_channel restricted_action_thread_locked \
-             restricted_action_thread_only_channel slack_connect_canvas_sharing_blocked \
-             slack_connect_file_link_sharing_blocked slack_connect_lists_sharing_blocked \
-             team_not_found too_many_attachments too_many_contact_cards",
-        ),
-        (
-            "all methods",
-            "access_denied accesslimited account_inactive deprecated_endpoint ekm_access_denied \
-             enterprise_is_restricted fatal_error internal_error invalid_arg_name \
-             invalid_arguments invalid_array_arg invalid_auth invalid_charset invalid_form_data \
-             invalid_post_type method_deprecated missing_post_type no_permission \
-             not_allowed_token_type not_authed org_login_required ratelimited request_timeout \
-             service_unavailable team_access_not_granted team_added_to_org token_expired \
-             token_revoked two_factor_setup_required unknown_method",
-        ),
-    ];
-
-    #[test]
-    fn every_documented_error_of_every_used_method_has_a_meaning_and_a_way_on() {
-        for (method, codes) in DOCUMENTED {
-            for code in codes.split_whitespace() {
-                let meaning = meaning(code).unwrap_or_else(|| panic!("{method}: {code}"));
-                assert!(
-                    meaning.message.ends_with('.') && meaning.fix.ends_with('.'),
-                    "{code}"
-                );
-                assert_ne!(meaning.code, ErrorCode::MissingScopes, "{code}");
-            }
-        }
-    }
-
-    #[test]
-    fn no_code_has_two_meanings() {
-        let mut seen = HashSet::new();
-        for code in MEANINGS.iter().flat_map(|(codes, ..)| codes.iter()) {
-            assert!(seen.insert(code), "{code}");
-        }
-    }
-}
+mod tests;

@@ -101,6 +101,23 @@ pub(super) async fn fetch(
     Ok(fetched)
 }
 
+/// At most `count` messages of the conversation right before `ts`, who joined or left left out.
+pub(super) async fn before(
+    api: &Api,
+    channel: &str,
+    ts: Ts,
+    count: usize,
+) -> Result<Vec<wire::Message>, Failure> {
+    let fields = [
+        ("channel", channel.to_owned()),
+        ("latest", ts.to_string()),
+        ("limit", count.to_string()),
+    ];
+    let page: wire::History = call(api, Effect::Read, "conversations.history", &fields).await?;
+    let messages = page.messages.into_iter();
+    Ok(messages.filter(|message| !is_join(message)).collect())
+}
+
 fn is_join(message: &wire::Message) -> bool {
     matches!(
         message.subtype.as_deref(),

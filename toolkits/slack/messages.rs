@@ -1,17 +1,34 @@
 //! Messages as the model gets them: who, when, what, and what came of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::target::is_person_id;
 use super::ts::Ts;
 use super::{blocks, mrkdwn, wire};
 use crate::sanitize::{snippet, visible};
 use crate::when;
+
+/// The texts of a page together have at most this many characters, less what each message needs
+/// besides, so that the text block holds all of them.
+pub(super) const TEXT_BUDGET: usize = 17_000;
+/// What each message needs besides its text.
+pub(super) const AROUND_A_TEXT: usize = 70;
+
+/// How much to tell of messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ResponseFormat {
+    /// Who, when and what.
+    #[default]
+    Concise,
+    /// Also file ids, types and sizes, edits, and what kind of message it is.
+    Detailed,
+}
 
 /// One message of a conversation.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -210,7 +227,7 @@ impl Style<'_> {
 }
 
 /// The people whose names `message` needs: its author and those it mentions.
-pub(super) fn people(message: &wire::Message) -> Vec<String> {
+fn people(message: &wire::Message) -> Vec<String> {
     let author = message.user.as_deref().filter(|id| is_person_id(id));
     let markup = blocks::markup(message);
     let mentioned = mrkdwn::mentioned(&markup).map(str::to_owned);
@@ -221,15 +238,30 @@ pub(super) fn people(message: &wire::Message) -> Vec<String> {
         .collect()
 }
 
-/// Shortens the texts until together they fit `budget` characters, the longest ones only, and says
-/// how many were cut.
+/// The people whose names `messages` need, each once; before them `person`, whose direct message it
+/// is.
+pub(super) fn people_of<'m>(
+    person: Option<&String>,
+    messages: impl Iterator<Item = &'m wire::Message>,
+) -> Vec<String> {
+    let mut people: Vec<String> = person.cloned().into_iter().collect();
+    people.extend(messages.flat_map(self::people));
+    let mut seen = HashSet::new();
+    people.retain(|id| seen.insert(id.clone()));
+    people
+}
+
+/// Shortens the texts until together they fit `budget` characters, and says how many were cut.
 pub(super) fn fit(messages: &mut [Message], budget: usize) -> usize {
-    let mut texts: Vec<&mut String> = messages
-        .iter_mut()
-        .flat_map(|m| {
-            std::iter::once(&mut m.text).chain(m.latest_reply.as_mut().map(|r| &mut r.text))
-        })
-        .collect();
+    let texts = messages.iter_mut().flat_map(|m| {
+        std::iter::once(&mut m.text).chain(m.latest_reply.as_mut().map(|r| &mut r.text))
+    });
+    cut_to_fit(texts.collect(), budget)
+}
+
+/// Shortens `texts` until together they fit `budget` characters, the longest ones only, and says
+/// how many were cut.
+pub(super) fn cut_to_fit(mut texts: Vec<&mut String>, budget: usize) -> usize {
     let lengths: Vec<usize> = texts.iter().map(|text| text.chars().count()).collect();
     let caps = [4000, 2000, 1000, 500, 250, 120];
     let fits = |cap: &usize| lengths.iter().map(|length| length.min(cap)).sum::<usize>() <= budget;
@@ -305,7 +337,29 @@ pub(super) fn render(message: &Message) -> String {
     line
 }
 
-fn shown(author: &Author) -> String {
+/// The ids of the authors, below a list of messages that has only their names.
+pub(super) fn render_people<'m>(messages: impl IntoIterator<Item = &'m Message>) -> String {
+    let authors = messages.into_iter().flat_map(|message| {
+        let reply = message.latest_reply.as_ref().map(|reply| &reply.author);
+        std::iter::once(&message.author).chain(reply)
+    });
+    let mut people: Vec<(&str, &str)> = authors
+        .filter(|author| !author.bot)
+        .filter_map(|author| Some((author.id.as_deref()?, author.name.as_str())))
+        .collect();
+    people.sort_unstable();
+    people.dedup();
+    let mut text = String::new();
+    for (index, (id, name)) in people.iter().enumerate() {
+        let before = if index == 0 { "\n\nPeople: " } else { ", " };
+        let name = name.replace('"', "'");
+        write!(text, "{before}{id} = \"{name}\"").expect("a string takes every write");
+    }
+    text
+}
+
+/// An author in a line of text.
+pub(super) fn shown(author: &Author) -> String {
     let id = author.id.as_deref();
     match (author.bot, id) {
         (true, Some(id)) => format!("{} (bot {id})", author.name),
@@ -315,7 +369,7 @@ fn shown(author: &Author) -> String {
 }
 
 /// Every kind of line break becomes one before the lines are set off.
-fn inset(text: &str) -> String {
+pub(super) fn inset(text: &str) -> String {
     visible(text).text.trim().replace('\n', "\n  | ")
 }
 

@@ -88,6 +88,14 @@ impl Everyone {
         });
     }
 
+    /// What the person with this id is called.
+    pub(super) fn name_of(&self, id: &str) -> Option<String> {
+        let mut people = self.people.iter();
+        people
+            .find(|person| person.id == id)
+            .map(|person| person.name.clone())
+    }
+
     /// Whom `name`, without `@`, fits.
     pub(super) fn fit(&self, name: &str) -> Fit<'_> {
         let key = key(name);
@@ -220,7 +228,7 @@ fn tell_apart(names: &mut HashMap<String, String>) {
 }
 
 /// Every name a person goes by.
-fn names(user: &User) -> impl Iterator<Item = &str> {
+pub(super) fn names(user: &User) -> impl Iterator<Item = &str> {
     let profile = &user.profile;
     [
         Some(&user.name),
@@ -236,7 +244,7 @@ fn names(user: &User) -> impl Iterator<Item = &str> {
 }
 
 /// The name that Slack shows: the display name, else the full name, else the handle.
-fn shown_name(user: &User) -> String {
+pub(super) fn shown_name(user: &User) -> String {
     let profile = &user.profile;
     let chosen = [&profile.display_name, &profile.real_name, &user.real_name]
         .into_iter()
@@ -256,7 +264,7 @@ fn shown_name(user: &User) -> String {
 }
 
 /// What names are compared by: no case, no invisible characters, single spaces.
-fn key(name: &str) -> String {
+pub(super) fn key(name: &str) -> String {
     let words: Vec<String> = visible(name)
         .text
         .split_whitespace()

@@ -1,18 +1,17 @@
 //! `slack_read_channel`: the messages of a conversation in a window of time.
 
-use std::collections::{HashMap, HashSet};
-use std::fmt::Write as _;
+use std::collections::HashMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::channels::{self, Channel};
 use super::history::{self, Span};
-use super::messages::{self, Message, Style};
-use super::people::{Everyone, Names};
+use super::locate::{self, Place};
+use super::messages::{self, AROUND_A_TEXT, Message, ResponseFormat, Style, TEXT_BUDGET};
+use super::people::Names;
 use super::target::Target;
 use super::ts::Ts;
-use super::wire;
 use crate::api::Api;
 use crate::cursor;
 use crate::error::ToolError;
@@ -21,11 +20,6 @@ use crate::when;
 
 /// How many messages one page has, at most.
 const MOST: usize = 200;
-
-/// The texts of a page together have at most this many characters, less what each message needs
-/// besides, so that the text block holds all of them.
-const TEXT_BUDGET: usize = 17_000;
-const AROUND_A_TEXT: usize = 70;
 
 /// Read the messages of a Slack channel or direct message in a window of time, with names instead
 /// of ids. A page holds the newest messages of the window, oldest first; the next page is older.
@@ -77,16 +71,6 @@ enum ThreadReplies {
     Counts,
     /// That, and the newest reply of each.
     Latest,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum ResponseFormat {
-    /// Who, when and what.
-    #[default]
-    Concise,
-    /// Also file ids, types and sizes, edits, and what kind of message it is.
-    Detailed,
 }
 
 /// A page of a conversation.
@@ -189,7 +173,7 @@ pub(super) async fn run(api: Api, args: Args) -> Result<ReadChannel, ToolError> 
         ThreadReplies::None | ThreadReplies::Counts => HashMap::new(),
     };
     let shown = fetched.messages.iter().chain(latest.values());
-    let names = Names::look_up(&api, people(person.as_ref(), shown)).await;
+    let names = Names::look_up(&api, messages::people_of(person.as_ref(), shown)).await;
     warnings.extend(names.warning);
     if let Some(person) = person {
         position.channel.name = names.by_id.get(&person).cloned();
@@ -242,18 +226,6 @@ pub(super) async fn run(api: Api, args: Args) -> Result<ReadChannel, ToolError> 
     })
 }
 
-/// Everybody whose name the page shows, each once.
-fn people<'m>(
-    person: Option<&String>,
-    shown: impl Iterator<Item = &'m wire::Message>,
-) -> Vec<String> {
-    let mut people: Vec<String> = person.cloned().into_iter().collect();
-    people.extend(shown.flat_map(messages::people));
-    let mut seen = HashSet::new();
-    people.retain(|id| seen.insert(id.clone()));
-    people
-}
-
 /// The first page of a window, and the person whose direct message it is.
 async fn begin(api: &Api, args: &Args) -> Result<(Position, Option<String>), ToolError> {
     let (now, zone) = (api.now(), api.zone());
@@ -267,19 +239,8 @@ async fn begin(api: &Api, args: &Args) -> Result<(Position, Option<String>), Too
             "The window is empty: `since` must be before `until`.",
         ));
     }
-    let mut person = None;
-    let channel = match Target::parse("channel", &args.channel)? {
-        Target::Conversation(id) => Channel::unknown(id),
-        Target::ChannelName(name) => channels::by_name(api, &name, &["groups:history"]).await?,
-        Target::Person(id) => channels::with_person(api, &*person.insert(id)).await?,
-        Target::PersonName(name) => {
-            let everyone = Everyone::fetch(api)
-                .await
-                .map_err(|failure| failure.and_then_needs(&["im:read", "im:history"]))?;
-            let id = everyone.find(&name)?.id.clone();
-            channels::with_person(api, &*person.insert(id)).await?
-        }
-    };
+    let target = Target::parse("channel", &args.channel)?;
+    let Place { channel, person } = locate::conversation(api, target, Some("history")).await?;
     let position = Position {
         asked: args.channel.clone(),
         channel,
@@ -314,21 +275,7 @@ impl Render for ReadChannel {
             text.push('\n');
             text.push_str(&messages::render(message));
         }
-        let authors = self.messages.iter().flat_map(|message| {
-            let reply = message.latest_reply.as_ref().map(|reply| &reply.author);
-            std::iter::once(&message.author).chain(reply)
-        });
-        let mut people: Vec<(&str, &str)> = authors
-            .filter(|author| !author.bot)
-            .filter_map(|author| Some((author.id.as_deref()?, author.name.as_str())))
-            .collect();
-        people.sort_unstable();
-        people.dedup();
-        for (index, (id, name)) in people.iter().enumerate() {
-            let before = if index == 0 { "\n\nPeople: " } else { ", " };
-            let name = name.replace('"', "'");
-            write!(text, "{before}{id} = \"{name}\"").expect("a string takes every write");
-        }
+        text.push_str(&messages::render_people(&self.messages));
         text
     }
 }

@@ -7,19 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::call::{call, call_once};
 use super::channels::{self, Channel, Kind};
-use super::mentions;
+use super::outgoing::{self, MentionPolicy, Recipient};
 use super::people::{self, Everyone};
 use super::target::{Target, Thread};
 use super::wire::{OneConversation, PermalinkAnswer, Posted};
 use crate::api::{Api, Effect};
 use crate::arguments::OneOrMany;
-use crate::error::{ErrorCode, ToolError};
+use crate::error::ToolError;
 use crate::output::Render;
-use crate::sanitize::visible;
-
-/// Slack's limit for `markdown_text`
-/// (<https://docs.slack.dev/reference/methods/chat.postMessage>).
-const LONGEST_TEXT: usize = 12_000;
 
 /// Slack's limit for a group message, besides the sender
 /// (<https://docs.slack.dev/reference/methods/conversations.open>).
@@ -55,16 +50,6 @@ pub(super) struct Args {
     dry_run: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum MentionPolicy {
-    /// It mentions and so notifies the person it names.
-    #[default]
-    Resolve,
-    /// It stays text, and the message notifies nobody by a mention.
-    Literal,
-}
-
 /// What was sent, or would be.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct SendMessage {
@@ -91,24 +76,6 @@ pub(super) struct SendMessage {
     warnings: Vec<String>,
 }
 
-/// Somebody who gets or is mentioned in a message.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Recipient {
-    /// `U…` or `W…`.
-    id: String,
-    /// Null when it could not be found out.
-    name: Option<String>,
-}
-
-impl Recipient {
-    fn shown(&self) -> String {
-        match &self.name {
-            Some(name) => format!("{name} ({})", self.id),
-            None => self.id.clone(),
-        }
-    }
-}
-
 /// Where a message goes.
 enum Place {
     Channel(Channel),
@@ -119,45 +86,23 @@ enum Place {
 pub(super) async fn run(api: Api, args: Args) -> Result<SendMessage, ToolError> {
     let targets = targets(&args)?;
     let thread = thread(&args, &targets)?;
-    check_length(&args.text)?;
+    outgoing::check_length(&args.text)?;
     let mut everyone = None;
-
-    let resolve = args.mention_policy == MentionPolicy::Resolve;
-    // What nobody sees could only hide something from the person who reads the dry run.
-    let visible = visible(&args.text);
-    let disarmed = mentions::disarm(&visible.text, resolve);
+    let place = place(&api, targets, &mut everyone).await?;
+    let written = outgoing::write(&api, &args.text, args.mention_policy, &mut everyone).await?;
     let mut message = SendMessage {
         sent: false,
         ts: None,
         channel: None,
         recipients: Vec::new(),
-        mentions: Vec::new(),
+        mentions: written.mentions,
         thread_ts: thread.as_ref().map(|thread| thread.parent.to_string()),
         also_to_channel: args.also_to_channel,
         unfurl: args.unfurl,
         permalink: None,
-        text: disarmed.text,
-        warnings: changes(visible.removed, disarmed.crowds, disarmed.people),
+        text: written.text,
+        warnings: written.warnings,
     };
-    let place = place(&api, targets, &mut everyone).await?;
-    if resolve && mentions::has_names(&message.text) {
-        let everyone = match everyone {
-            Some(everyone) => everyone,
-            None => Everyone::fetch(&api).await?,
-        };
-        let resolved = mentions::resolve(&message.text, &everyone);
-        message.text = resolved.text;
-        message.warnings.extend(resolved.warnings);
-        message.mentions = resolved
-            .people
-            .into_iter()
-            .map(|person| Recipient {
-                id: person.id,
-                name: Some(person.name),
-            })
-            .collect();
-    }
-    check_length(&message.text)?;
     message.channel = match place {
         Place::Channel(channel) => {
             check_thread(thread.as_ref(), &channel.id)?;
@@ -233,38 +178,6 @@ fn check_thread(thread: Option<&Thread>, conversation: &str) -> Result<(), ToolE
         ));
     }
     Ok(())
-}
-
-fn check_length(text: &str) -> Result<(), ToolError> {
-    let length = text.chars().count();
-    if text.trim().is_empty() {
-        return Err(ToolError::invalid_arguments("`text` is blank."));
-    }
-    if length > LONGEST_TEXT {
-        return Err(ToolError::new(
-            ErrorCode::TooLarge,
-            format!(
-                "The message has {length} characters, with its mentions and escapes; Slack takes \
-                 {LONGEST_TEXT}."
-            ),
-            "Shorten it, or send it as several messages.",
-        ));
-    }
-    Ok(())
-}
-
-fn changes(invisible: usize, crowds: usize, people: usize) -> Vec<String> {
-    let counts = [
-        (invisible, "Invisible characters were removed from the text"),
-        (
-            crowds,
-            "Mentions of a channel or a group (<!…>) were made text",
-        ),
-        (people, "Mentions of people (<@…>) were made text"),
-    ];
-    let some = counts.into_iter().filter(|(count, _)| *count > 0);
-    some.map(|(count, what)| format!("{what}: {count}."))
-        .collect()
 }
 
 /// Finds out where the message goes. Nothing is opened or posted.
@@ -384,10 +297,6 @@ async fn post(api: &Api, message: &mut SendMessage, channel: &Channel) -> Result
 
 impl Render for SendMessage {
     fn render(&self) -> String {
-        let people = |people: &[Recipient]| {
-            let shown: Vec<String> = people.iter().map(Recipient::shown).collect();
-            shown.join(", ")
-        };
         let mut text = String::from(if self.sent {
             "Sent"
         } else {
@@ -398,7 +307,8 @@ impl Render for SendMessage {
                 .expect("a string takes every write");
         }
         if !self.recipients.is_empty() {
-            write!(text, " to {}", people(&self.recipients)).expect("a string takes every write");
+            write!(text, " to {}", Recipient::shown(&self.recipients))
+                .expect("a string takes every write");
         }
         if let Some(thread) = &self.thread_ts {
             let also = if self.also_to_channel {
@@ -416,7 +326,7 @@ impl Render for SendMessage {
             write!(text, "\nLink: {link}").expect("a string takes every write");
         }
         if !self.mentions.is_empty() {
-            write!(text, "\nMentions: {}", people(&self.mentions))
+            write!(text, "\nMentions: {}", Recipient::shown(&self.mentions))
                 .expect("a string takes every write");
         }
         let previews = if self.unfurl { "on" } else { "off" };

@@ -86,6 +86,44 @@ impl Thread {
     }
 }
 
+/// A message as a call names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct MessageName {
+    /// The message's own `ts`.
+    pub(super) ts: Ts,
+    /// The parent's, when a permalink told it.
+    pub(super) thread: Option<Ts>,
+    /// The conversation, when a permalink told it.
+    pub(super) conversation: Option<String>,
+}
+
+impl MessageName {
+    /// Reads a message's `ts` or its permalink.
+    pub(super) fn parse(argument: &str, text: &str) -> Result<Self, ToolError> {
+        let text = text.trim();
+        if let Ok(ts) = text.parse() {
+            return Ok(Self {
+                ts,
+                thread: None,
+                conversation: None,
+            });
+        }
+        if let Some(link) = Permalink::parse(text)
+            && let Some(ts) = link.message
+        {
+            return Ok(Self {
+                ts,
+                thread: link.thread,
+                conversation: Some(link.conversation),
+            });
+        }
+        Err(ToolError::invalid_arguments(format!(
+            "`{argument}` must be a message's ts, such as 1700000000.000100, or its link copied \
+             from Slack."
+        )))
+    }
+}
+
 /// A link as Slack's "Copy link" gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Permalink {
@@ -253,6 +291,15 @@ mod tests {
                 (Err(_), None) => {}
                 (found, _) => panic!("{link}: {found:?}"),
             }
+            match MessageName::parse("ts", link) {
+                Ok(found) => {
+                    let digits = found.ts.to_string().replace('.', "");
+                    assert!(link.contains(&format!("/p{digits}")), "{link}");
+                    assert_eq!(found.conversation.as_deref(), Some(id), "{link}");
+                    assert_eq!(found.thread.is_some(), link.contains("thread_ts"), "{link}");
+                }
+                Err(_) => assert_eq!(thread, None, "{link}"),
+            }
         }
     }
 
@@ -276,6 +323,7 @@ mod tests {
         ] {
             assert!(Target::parse("channel", text).is_err(), "{text:?}");
             assert!(Thread::parse("thread_ts", text).is_err(), "{text:?}");
+            assert!(MessageName::parse("ts", text).is_err(), "{text:?}");
         }
     }
 }

@@ -48,6 +48,10 @@ pub(super) struct OneConversation {
 /// A channel, a direct message or a group of people.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "Slack tells the kinds of conversation by so many flags"
+)]
 pub(super) struct Conversation {
     pub(super) id: String,
     pub(super) name: Option<String>,
@@ -57,6 +61,34 @@ pub(super) struct Conversation {
     pub(super) is_im: bool,
     pub(super) is_mpim: bool,
     pub(super) is_private: bool,
+    pub(super) is_archived: bool,
+    /// Not told of every conversation.
+    pub(super) is_member: Option<bool>,
+    pub(super) num_members: Option<u64>,
+    pub(super) topic: Option<Described>,
+    pub(super) purpose: Option<Described>,
+}
+
+/// The topic or the purpose of a channel.
+#[derive(Debug, Deserialize)]
+pub(super) struct Described {
+    pub(super) value: String,
+}
+
+/// An answer of which only `ok` matters.
+#[derive(Debug, Deserialize)]
+pub(super) struct Done {}
+
+/// `auth.test`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Identity {
+    pub(super) url: String,
+    pub(super) team: String,
+    /// The handle.
+    pub(super) user: String,
+    pub(super) team_id: String,
+    pub(super) user_id: String,
+    pub(super) enterprise_id: Option<String>,
 }
 
 /// `users.list`.
@@ -80,7 +112,12 @@ pub(super) struct User {
     /// The handle, unique in the workspace.
     pub(super) name: String,
     pub(super) deleted: bool,
+    pub(super) is_bot: bool,
+    /// Somebody of another organization whom the acting account shares a channel with.
+    pub(super) is_stranger: bool,
     pub(super) real_name: Option<String>,
+    /// The name of their time zone.
+    pub(super) tz: Option<String>,
     pub(super) profile: Profile,
 }
 
@@ -88,6 +125,10 @@ pub(super) struct User {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Profile {
+    /// What they do.
+    pub(super) title: Option<String>,
+    /// Only with `users:read.email`.
+    pub(super) email: Option<String>,
     pub(super) display_name: Option<String>,
     pub(super) display_name_normalized: Option<String>,
     pub(super) real_name: Option<String>,

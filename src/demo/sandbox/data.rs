@@ -215,6 +215,7 @@ impl Talk {
                 .iter()
                 .map(|(emoji, people)| (emoji.clone(), ids(people)))
                 .collect(),
+            edited: false,
         };
         let mut messages: Vec<Message> = Vec::new();
         for said in &self.messages {

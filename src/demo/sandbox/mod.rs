@@ -22,6 +22,8 @@ mod mime;
 mod page;
 mod server;
 mod slack;
+mod slack_chat;
+mod slack_search;
 mod token;
 mod workspace;
 

@@ -1,7 +1,7 @@
 //! Slack's Web API, as far as the tools use it (<https://docs.slack.dev/reference/methods>): 200 to
 //! everything, and `ok` says whether it worked.
 
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -12,15 +12,22 @@ use crate::demo::sandbox::faults::Endpoint;
 use crate::demo::sandbox::grants::{Allowed, BadToken};
 use crate::demo::sandbox::server::{Call, find, json_response, token_endpoint};
 use crate::demo::sandbox::workspace::{Conversation, Kind, Message, Ts, Workspace};
+use crate::demo::sandbox::{slack_chat, slack_search};
 
-const METHODS: [&str; 12] = [
+const METHODS: [&str; 18] = [
+    "assistant.search.context",
+    "chat.delete",
     "chat.getPermalink",
     "chat.postMessage",
+    "chat.update",
     "conversations.history",
     "conversations.info",
     "conversations.list",
     "conversations.open",
     "conversations.replies",
+    "reactions.add",
+    "reactions.remove",
+    "search.messages",
     "team.info",
     "users.conversations",
     "users.info",
@@ -86,19 +93,20 @@ pub(super) fn bad_token(problem: BadToken) -> &'static str {
 }
 
 /// What a method needs to know of its caller.
-struct Acting<'a> {
-    allowed: &'a Allowed,
-    user: &'static str,
-    now: Timestamp,
+pub(super) struct Acting<'a> {
+    pub(super) allowed: &'a Allowed,
+    pub(super) user: &'static str,
+    pub(super) now: Timestamp,
 }
 
 /// The error code, or the scopes that are needed.
-enum No {
+pub(super) enum No {
     Code(&'static str),
     Scopes(Vec<String>),
 }
 
-type Answer = Result<Value, No>;
+/// What a method answers.
+pub(super) type Answer = Result<Value, No>;
 
 /// Answers one method.
 pub(super) fn answer(world: &World, call: &Call) -> Response {
@@ -135,12 +143,17 @@ pub(super) fn answer(world: &World, call: &Call) -> Response {
         Endpoint::Api("conversations.open") => open(workspace, call, &acting),
         Endpoint::Api("users.list") => users(workspace, call, &acting),
         Endpoint::Api("users.info" | "users.lookupByEmail") => user(workspace, call, &acting),
-        Endpoint::Api("chat.postMessage") => post(workspace, call, &acting),
-        Endpoint::Api("chat.getPermalink") => permalink(workspace, call, &acting),
+        Endpoint::Api(method @ ("assistant.search.context" | "search.messages")) => {
+            slack_search::answer(method, workspace, call, &acting)
+        }
+        Endpoint::Api(
+            method @ ("chat.postMessage" | "chat.update" | "chat.delete" | "chat.getPermalink"
+            | "reactions.add" | "reactions.remove"),
+        ) => slack_chat::answer(method, workspace, call, &acting),
         Endpoint::Api("team.info") => team(&acting),
         _ => Err(No::Code("unknown_method")),
     };
-    match result {
+    let mut response = match result {
         Ok(fields) => accepted(fields),
         Err(No::Code(error)) => refused(error),
         Err(No::Scopes(needed)) => {
@@ -153,11 +166,17 @@ pub(super) fn answer(world: &World, call: &Call) -> Response {
             });
             json_response(StatusCode::OK, &value)
         }
-    }
+    };
+    let scopes: Vec<&str> = allowed.scopes.iter().map(String::as_str).collect();
+    let value = HeaderValue::from_str(&scopes.join(",")).expect("scopes are ASCII");
+    let name = HeaderName::from_static("x-oauth-scopes");
+    response.headers_mut().insert(name, value);
+    response
 }
 
 impl Acting<'_> {
-    fn need(&self, scopes: &[String]) -> Result<(), No> {
+    /// Whether the token has all of `scopes`.
+    pub(super) fn need(&self, scopes: &[String]) -> Result<(), No> {
         let held = |scope: &String| self.allowed.scopes.contains(scope);
         if scopes.iter().all(held) {
             Ok(())
@@ -167,7 +186,8 @@ impl Acting<'_> {
     }
 }
 
-fn number(call: &Call, name: &str, default: usize) -> usize {
+/// A positive number among the arguments.
+pub(super) fn number(call: &Call, name: &str, default: usize) -> usize {
     argument(call, name)
         .and_then(|text| text.parse().ok())
         .filter(|number| *number > 0)
@@ -176,7 +196,15 @@ fn number(call: &Call, name: &str, default: usize) -> usize {
 }
 
 /// A page of `items` and the cursor of the next one.
-fn page(call: &Call, items: Vec<Value>, default: usize) -> Result<(Vec<Value>, Value, bool), No> {
+pub(super) fn page(
+    call: &Call,
+    items: Vec<Value>,
+    default: usize,
+) -> Result<(Vec<Value>, Value, bool), No> {
+    page_of(call, items, number(call, "limit", default))
+}
+
+fn page_of(call: &Call, items: Vec<Value>, limit: usize) -> Result<(Vec<Value>, Value, bool), No> {
     let start = match argument(call, "cursor").filter(|cursor| !cursor.is_empty()) {
         None => 0,
         Some(cursor) => cursor
@@ -184,7 +212,6 @@ fn page(call: &Call, items: Vec<Value>, default: usize) -> Result<(Vec<Value>, V
             .and_then(|number| number.parse().ok())
             .ok_or(No::Code("invalid_cursor"))?,
     };
-    let limit = number(call, "limit", default);
     let more = start + limit < items.len();
     let cursor = if more {
         format!("next-{}", start + limit)
@@ -239,7 +266,8 @@ fn history(workspace: &mut Workspace, call: &Call, acting: &Acting<'_>) -> Answe
     let top: Vec<&Message> = messages
         .filter(|message| message.thread.is_none())
         .collect();
-    in_window(conversation, &top, call, 100)
+    let found = in_window(conversation, &top, call)?;
+    Ok(messages_of(page(call, found, 100)?))
 }
 
 fn replies(workspace: &mut Workspace, call: &Call, acting: &Acting<'_>) -> Answer {
@@ -252,21 +280,32 @@ fn replies(workspace: &mut Workspace, call: &Call, acting: &Acting<'_>) -> Answe
         .find(found)
         .ok_or(No::Code("thread_not_found"))?;
     let parent = message.thread.unwrap_or(message.ts);
-    let thread: Vec<&Message> = conversation
-        .messages
-        .iter()
-        .filter(|message| message.ts == parent || message.thread == Some(parent))
-        .collect();
-    in_window(conversation, &thread, call, 1000)
+    let known = |message: &&Message| message.ts == parent;
+    let first = conversation.messages.iter().find(known);
+    let first = first.map(|message| conversation.show_message(message));
+    let replies: Vec<&Message> = conversation.replies(parent).collect();
+    let found = in_window(conversation, &replies, call)?;
+    // Every page begins with the parent, whatever the window.
+    let limit = number(call, "limit", 1000).saturating_sub(1).max(1);
+    let (replies, metadata, more) = page_of(call, found, limit)?;
+    let messages = first.into_iter().chain(replies).collect();
+    Ok(messages_of((messages, metadata, more)))
 }
 
-/// Those messages between `oldest` and `latest`, a page of them.
+fn messages_of((messages, metadata, more): (Vec<Value>, Value, bool)) -> Value {
+    let mut answer = json!({"messages": messages, "has_more": more});
+    if more {
+        answer["response_metadata"] = metadata;
+    }
+    answer
+}
+
+/// Those messages between `oldest` and `latest`.
 fn in_window(
     conversation: &Conversation,
     messages: &[&Message],
     call: &Call,
-    default: usize,
-) -> Answer {
+) -> Result<Vec<Value>, No> {
     let bound = |name| match argument(call, name) {
         None => Ok(None),
         Some(text) => match Ts::parse(&text) {
@@ -287,12 +326,7 @@ fn in_window(
         .filter(|message| within(message.ts))
         .map(|message| conversation.show_message(message))
         .collect();
-    let (messages, metadata, more) = page(call, found, default)?;
-    let mut answer = json!({"messages": messages, "has_more": more});
-    if more {
-        answer["response_metadata"] = metadata;
-    }
-    Ok(answer)
+    Ok(found)
 }
 
 fn open(workspace: &mut Workspace, call: &Call, acting: &Acting<'_>) -> Answer {
@@ -346,72 +380,6 @@ fn user(workspace: &Workspace, call: &Call, acting: &Acting<'_>) -> Answer {
     };
     let member = found.ok_or(No::Code(code))?;
     Ok(json!({"user": member.show(email)}))
-}
-
-fn post(workspace: &mut Workspace, call: &Call, acting: &Acting<'_>) -> Answer {
-    acting.need(&["chat:write".to_owned()])?;
-    let text = argument(call, "text").filter(|text| !text.is_empty());
-    let markdown = argument(call, "markdown_text").filter(|text| !text.is_empty());
-    let text = match (text, markdown) {
-        (Some(_), Some(_)) => return Err(No::Code("markdown_text_conflict")),
-        (Some(text), None) | (None, Some(text)) => text,
-        (None, None) => return Err(No::Code("no_text")),
-    };
-    if text.chars().count() > 12_000 {
-        return Err(No::Code("msg_too_long"));
-    }
-    let id = argument(call, "channel").unwrap_or_default();
-    let conversation = workspace
-        .visible(&id, acting.user)
-        .ok_or(No::Code("channel_not_found"))?;
-    if conversation.archived {
-        return Err(No::Code("is_archived"));
-    }
-    if !conversation.has(acting.user) {
-        return Err(No::Code("not_in_channel"));
-    }
-    let thread = match argument(call, "thread_ts") {
-        None => None,
-        Some(ts) => {
-            let ts = Ts::parse(&ts).ok_or(No::Code("invalid_arguments"))?;
-            let known = conversation
-                .messages
-                .iter()
-                .find(|message| message.ts == ts);
-            let parent = known.ok_or(No::Code("thread_not_found"))?;
-            Some(parent.thread.unwrap_or(ts))
-        }
-    };
-    let ts = conversation.post(acting.user, &text, thread, acting.now).ts;
-    let message = conversation
-        .messages
-        .iter()
-        .find(|message| message.ts == ts);
-    let message = message.map(|message| conversation.show_message(message));
-    Ok(json!({"channel": conversation.id, "ts": ts.to_string(), "message": message}))
-}
-
-fn permalink(workspace: &mut Workspace, call: &Call, acting: &Acting<'_>) -> Answer {
-    let id = argument(call, "channel").unwrap_or_default();
-    let conversation = workspace
-        .visible(&id, acting.user)
-        .ok_or(No::Code("channel_not_found"))?;
-    let asked = argument(call, "message_ts").and_then(|ts| Ts::parse(&ts));
-    let found = conversation
-        .messages
-        .iter()
-        .find(|message| Some(message.ts) == asked)
-        .ok_or(No::Code("message_not_found"))?;
-    let id = &conversation.id;
-    let thread = found
-        .thread
-        .map(|parent| format!("?thread_ts={parent}&cid={id}"));
-    let link = format!(
-        "https://{TEAM_DOMAIN}.slack.com/archives/{id}/p{}{}",
-        found.ts.0,
-        thread.unwrap_or_default()
-    );
-    Ok(json!({"channel": conversation.id, "permalink": link}))
 }
 
 fn team(acting: &Acting<'_>) -> Answer {

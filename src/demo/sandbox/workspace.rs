@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::demo::sandbox::data::TEAM_ID;
+use crate::demo::sandbox::data::{TEAM_DOMAIN, TEAM_ID};
 
 /// A person or a bot.
 #[derive(Clone, Debug, Deserialize)]
@@ -13,11 +13,11 @@ pub(super) struct Member {
     pub(super) id: String,
     /// The handle.
     pub(super) name: String,
-    real_name: String,
+    pub(super) real_name: String,
     #[serde(default)]
     title: String,
     #[serde(default)]
-    bot: bool,
+    pub(super) bot: bool,
 }
 
 /// Which scopes open a conversation.
@@ -40,6 +40,16 @@ impl Kind {
             Self::Private => "private_channel",
             Self::Direct => "im",
             Self::Group => "mpim",
+        }
+    }
+
+    /// The scope of Slack's newer search.
+    pub(super) fn search_scope(self) -> &'static str {
+        match self {
+            Self::Public => "search:read.public",
+            Self::Private => "search:read.private",
+            Self::Direct => "search:read.im",
+            Self::Group => "search:read.mpim",
         }
     }
 
@@ -79,6 +89,7 @@ pub(super) struct Message {
     pub(super) thread: Option<Ts>,
     /// Emoji and who gave them.
     pub(super) reactions: Vec<(String, Vec<String>)>,
+    pub(super) edited: bool,
 }
 
 /// A message's name and time: microseconds since the epoch, written `1700000000.000100`.
@@ -170,6 +181,7 @@ impl Conversation {
             text: text.to_owned(),
             thread,
             reactions: Vec::new(),
+            edited: false,
         });
         self.messages.last().expect("a message was just added")
     }
@@ -217,6 +229,9 @@ impl Conversation {
                 .map(|(name, users)| json!({"name": name, "users": users, "count": users.len()}))
                 .collect();
         }
+        if message.edited {
+            value["edited"] = json!({"user": message.user, "ts": message.ts.to_string()});
+        }
         if let Some(parent) = message.thread {
             value["thread_ts"] = json!(parent.to_string());
             return value;
@@ -233,6 +248,19 @@ impl Conversation {
             value["latest_reply"] = json!(latest.ts.to_string());
         }
         value
+    }
+
+    /// The link that Slack copies of a message.
+    pub(super) fn link(&self, message: &Message) -> String {
+        let id = &self.id;
+        let thread = message
+            .thread
+            .map(|parent| format!("?thread_ts={parent}&cid={id}"));
+        format!(
+            "https://{TEAM_DOMAIN}.slack.com/archives/{id}/p{}{}",
+            message.ts.0,
+            thread.unwrap_or_default()
+        )
     }
 
     /// The replies to a message, oldest first.

@@ -77,7 +77,8 @@ impl Fake {
                     *count - 1
                 };
                 let (status, body) = answer(&Call::of(seen, nth));
-                (StatusCode::from_u16(status).unwrap(), body)
+                let scopes = [("x-oauth-scopes", "users:read,channels:read")];
+                (StatusCode::from_u16(status).unwrap(), scopes, body)
             })
             .await,
         )
@@ -169,6 +170,10 @@ pub(super) fn missing(needed: &str, provided: &str) -> Value {
 /// test does not answer itself.
 pub(super) fn workspace(call: &Call) -> Value {
     match call.method.as_str() {
+        "auth.test" => {
+            json!({"ok": true, "url": "https://acme.slack.com/", "team": "Acme", "user": "ada",
+                "team_id": "T0000000001", "user_id": "U0000000001"})
+        }
         "users.conversations" | "conversations.list" => {
             json!({"ok": true, "channels": match call.field("types") {
                 "im" => json!([{"id": "D0000000001", "is_im": true, "user": "U0000000002"}]),
@@ -194,6 +199,10 @@ pub(super) fn workspace(call: &Call) -> Value {
             json!({"ok": true, "channel": call.field("channel"), "ts": "1777629600.000200",
             "message": {"text": "", "thread_ts": call.form.get("thread_ts")}})
         }
+        "reactions.add" | "reactions.remove" => json!({"ok": true}),
+        "chat.update" | "chat.delete" => {
+            json!({"ok": true, "channel": call.field("channel"), "ts": call.field("ts")})
+        }
         "chat.getPermalink" => {
             json!({"ok": true, "permalink": "https://acme.slack.com/archives/C0000000001/p1777629600000200"})
         }
@@ -212,7 +221,8 @@ fn user(number: &str) -> Value {
         _ => ("grace", "Grace Hopper", "Grace 👩‍💻"),
     };
     json!({"id": format!("U000000000{number}"), "name": handle, "real_name": name,
-        "profile": {"real_name": name, "display_name": shown}})
+        "tz": "Europe/Berlin",
+        "profile": {"real_name": name, "display_name": shown, "title": "Analyst"}})
 }
 
 /// The fake's clock, in seconds since 1970.
@@ -258,6 +268,10 @@ pub(super) async fn send(fake: &Fake, arguments: Value) -> (String, Value) {
     let output = fake.run("slack_send_message", arguments).await.unwrap();
     (output.text, Value::Object(output.structured.unwrap()))
 }
+
+/// A message's link, and its `ts`.
+pub(super) const LINK: &str = "https://acme.slack.com/archives/C0000000001/p1777629500000100";
+pub(super) const TS: &str = "1777629500.000100";
 
 /// Posts and opened conversations: what a refused call must not leave behind.
 pub(super) fn writes(fake: &Fake) -> Vec<String> {

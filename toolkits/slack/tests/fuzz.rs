@@ -2,12 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::fake::{Call, history, message, missing, workspace};
+use super::fake::{Call, LINK, history, message, missing, workspace};
 use crate::fake::{Seen, garble};
 use crate::fuzz;
 
 fn slack(seen: &Seen) -> (u16, Value) {
     let call = Call::of(seen, 0);
+    let hit = json!({"author_name": "Ada", "author_user_id": "U0000000001", "channel_id": "C0000000001",
+        "channel_name": "general", "message_ts": "1777629540.000100", "content": "Hello <@U0000000002>",
+        "permalink": LINK});
+    let file =
+        json!({"file_id": "F0000000001", "title": "Plan", "content": "text", "date_created": 1});
     let answer = match call.method.as_str() {
         "conversations.history" => history(
             &[
@@ -20,6 +25,15 @@ fn slack(seen: &Seen) -> (u16, Value) {
             ],
             "",
         ),
+        "conversations.replies" => {
+            let mut parent = message(100, "U0000000001", "Shall we?");
+            parent["thread_ts"] = parent["ts"].clone();
+            history(&[parent, message(20, "U0000000002", "Yes")], "on")
+        }
+        "assistant.search.context" => {
+            json!({"ok": true, "results": {"messages": [hit], "files": [file]},
+                "response_metadata": {"next_cursor": "on"}})
+        }
         _ => workspace(&call),
     };
     (200, answer)
@@ -31,14 +45,35 @@ fn refusing(_: &Seen) -> (u16, Value) {
 
 #[tokio::test(start_paused = true)]
 async fn no_answer_of_slack_makes_a_tool_panic_or_quote_much() {
-    let cases = fuzz::CASES / 5;
     let base = "https://slack.example/api/";
-    let read = json!({ "channel": "#general" });
-    let understood = garble("slack_read_channel", base, &read, cases / 3, slack).await;
-    assert!(understood > cases / 50);
-    let send = json!({ "to": "#general", "text": "Hello @ada" });
-    let understood = garble("slack_send_message", base, &send, cases / 3, slack).await;
-    assert!(understood > cases / 50);
-    let understood = garble("slack_read_channel", base, &read, cases / 3, refusing).await;
-    assert_eq!(understood, 0);
+    let calls = [
+        ("slack_read_channel", json!({ "channel": "#general" })),
+        (
+            "slack_send_message",
+            json!({ "to": "#general", "text": "Hello @ada" }),
+        ),
+        ("slack_whoami", json!({})),
+        (
+            "slack_search",
+            json!({ "query": "hello", "content": "all", "in": "C0000000001" }),
+        ),
+        ("slack_find_channels", json!({ "types": ["public", "dm"] })),
+        ("slack_find_users", json!({ "query": "ada" })),
+        ("slack_find_users", json!({ "user_ids": "U0000000001" })),
+        ("slack_read_thread", json!({ "thread_ts": LINK })),
+        ("slack_react", json!({ "ts": LINK, "emoji": "tada" })),
+        ("slack_get_message", json!({ "ts": LINK, "context": 3 })),
+        (
+            "slack_update_message",
+            json!({ "ts": LINK, "text": "Hello @ada" }),
+        ),
+        ("slack_delete_message", json!({ "ts": LINK })),
+    ];
+    let cases = fuzz::CASES / 5 / (calls.len() + 1);
+    for (tool, arguments) in &calls {
+        let understood = garble(tool, base, arguments, cases, slack).await;
+        assert!(understood > cases / 50, "{tool}: {understood} of {cases}");
+    }
+    let (tool, arguments) = &calls[0];
+    assert_eq!(garble(tool, base, arguments, cases, refusing).await, 0);
 }

@@ -4,6 +4,7 @@
 mod api;
 mod faults;
 mod oauth;
+mod slack;
 
 use std::time::Duration;
 
