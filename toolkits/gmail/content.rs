@@ -139,9 +139,17 @@ pub(super) fn describe(part: &Part) -> FileInfo {
     }
 }
 
+/// The first part that is wanted.
+pub(super) fn part(root: &Part, wanted: impl Fn(&Part) -> bool) -> Option<&Part> {
+    let mut parts = Vec::new();
+    collect(root, false, &mut parts);
+    let mut parts = parts.into_iter().map(|(part, _)| part);
+    parts.find(|part| wanted(part))
+}
+
 /// The id of a part. A message of one part has an empty one, which nobody could name; `0` is free
 /// then.
-fn id(part: &Part) -> &str {
+pub(super) fn id(part: &Part) -> &str {
     match part.id.as_str() {
         "" => "0",
         id => id,

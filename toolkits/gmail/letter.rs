@@ -65,7 +65,7 @@ pub(super) fn add(text: &mut String, name: &str, value: &str) {
     }
 }
 
-fn named(people: &[Person]) -> String {
+pub(super) fn named(people: &[Person]) -> String {
     let names: Vec<String> = people
         .iter()
         .take(MAX_PEOPLE)

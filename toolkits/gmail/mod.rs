@@ -15,7 +15,11 @@ mod body;
 mod charset;
 mod content;
 mod create_draft;
+mod create_label;
+mod drafts;
+mod each;
 mod error;
+mod get_attachment;
 mod html_text;
 mod labels;
 mod letter;
@@ -23,6 +27,7 @@ mod line;
 mod list_labels;
 mod listing;
 mod mime;
+mod modify_messages;
 mod outgoing;
 mod piece;
 mod query;
@@ -37,6 +42,7 @@ mod send;
 mod sent;
 mod summary;
 mod threading;
+mod trash;
 mod wire;
 
 #[cfg(test)]
@@ -54,6 +60,23 @@ const READERS: &[&str] = &[listing::SCOPE, MODIFY, FULL];
 
 /// Writes and sends drafts; `gmail.send` does neither.
 const COMPOSERS: &[&str] = &[COMPOSE, MODIFY, FULL];
+
+/// Changes labels of messages.
+const MODIFIERS: Scopes = &[&[MODIFY, FULL]];
+
+/// A change that can be undone, and is the same when repeated.
+const CHANGE: Annotations = Annotations {
+    read_only: false,
+    destructive: false,
+    idempotent: true,
+    open_world: true,
+};
+
+/// The same of what is deleted after a while.
+const DISCARD: Annotations = Annotations {
+    destructive: true,
+    ..CHANGE
+};
 
 fn declare(
     name: &'static str,
@@ -125,6 +148,55 @@ pub(crate) fn tools() -> Vec<Tool> {
                 READ,
             ),
             list_labels::run,
+        ),
+        Tool::new(
+            declare(
+                "gmail_modify_messages",
+                "Archive, mark or label",
+                MODIFIERS,
+                CHANGE,
+            ),
+            modify_messages::run,
+        ),
+        Tool::new(
+            declare("gmail_trash", "Move to Trash or Spam", MODIFIERS, DISCARD),
+            trash::discard,
+        ),
+        Tool::new(
+            declare("gmail_restore", "Restore from Trash", MODIFIERS, CHANGE),
+            trash::restore,
+        ),
+        Tool::raw_text(
+            declare("gmail_get_attachment", "Read a file", &[READERS], READ),
+            get_attachment::run,
+        ),
+        Tool::new(
+            declare(
+                "gmail_list_drafts",
+                "List drafts",
+                // `gmail.compose` would do, but it may send, and a read asks for reading alone.
+                &[&[listing::SCOPE, COMPOSE, MODIFY, FULL]],
+                READ,
+            ),
+            drafts::list,
+        ),
+        Tool::new(
+            declare(
+                "gmail_send_draft",
+                "Send a draft",
+                &[COMPOSERS],
+                Annotations::SEND,
+            ),
+            drafts::send,
+        ),
+        Tool::new(
+            declare(
+                "gmail_create_label",
+                "Create a label",
+                &[&[list_labels::SCOPE, MODIFY, FULL]],
+                CHANGE,
+            ),
+            create_label::run,
         ),
     ]
 }

@@ -86,6 +86,16 @@ pub(super) struct Header {
     pub(super) value: String,
 }
 
+/// The answer of `drafts.list`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Drafts {
+    #[serde(default, rename = "drafts")]
+    pub(super) items: Vec<Reference>,
+    pub(super) next_page_token: Option<String>,
+    pub(super) result_size_estimate: Option<u64>,
+}
+
 /// A draft.
 #[derive(Deserialize)]
 pub(super) struct Draft {

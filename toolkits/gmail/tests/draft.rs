@@ -3,7 +3,7 @@
 use mail_parser::{MessageParser, MimeHeaders};
 use serde_json::{Value, json};
 
-use super::fake::{Gmail, message, path, raw};
+use super::fake::{Gmail, google_error, message, path, raw};
 use crate::error::ErrorCode;
 use crate::fake::Seen;
 
@@ -126,4 +126,115 @@ async fn what_fits_no_draft_is_refused_and_nothing_is_saved() {
         assert_eq!(error.code, ErrorCode::InvalidArguments, "{arguments}");
         assert!(fake.seen().is_empty());
     }
+}
+
+fn drafts(request: &Seen) -> (u16, Value) {
+    let draft = |id: &str, headers: &[(&str, &str)]| {
+        let message = message("m5", &["DRAFT"], headers);
+        (200, json!({ "id": id, "message": message }))
+    };
+    match path(request) {
+        "/drafts" => (
+            200,
+            json!({ "drafts": [{ "id": "r1" }, { "id": "gone" }, { "id": "r2" }],
+                    "nextPageToken": "p2", "resultSizeEstimate": 7 }),
+        ),
+        "/drafts/r1" => draft(
+            "r1",
+            &[
+                ("To", "Bob <bob@x.example>"),
+                ("Bcc", "eve@x.example"),
+                ("Subject", "Lunch"),
+            ],
+        ),
+        "/drafts/r2" => draft("r2", &[]),
+        "/drafts/send" => (
+            200,
+            json!({ "id": "m9", "threadId": "t1", "labelIds": ["SENT"] }),
+        ),
+        _ => google_error(404, "notFound", "Not Found"),
+    }
+}
+
+#[tokio::test]
+async fn drafts_are_listed_with_whom_they_are_for() {
+    let fake = Gmail::start(drafts).await;
+    let arguments = json!({ "query": "lunch", "limit": 3 });
+    let output = fake.call("gmail_list_drafts", arguments).await.unwrap();
+    let structured = output.structured.unwrap();
+    assert_eq!(
+        structured["items"][0],
+        json!({
+            "draft_id": "r1", "message_id": "m5", "thread_id": "t1",
+            "to": [{ "name": "Bob", "email": "bob@x.example" }], "to_more": 0,
+            "subject": "Lunch", "date": "2026-03-01T01:00:00+01:00", "snippet": "Text of m5",
+        })
+    );
+    assert_eq!(structured["page"]["returned"], 2);
+    assert_eq!(structured["page"]["total_estimate"], 7);
+    let cursor = structured["page"]["next_cursor"].clone();
+    fake.call("gmail_list_drafts", json!({ "cursor": cursor }))
+        .await
+        .unwrap();
+    let seen = fake.seen();
+    assert_eq!(seen[0].query("maxResults"), "3");
+    assert_eq!(seen[1].query("format"), "metadata");
+    let last = seen
+        .iter()
+        .rfind(|request| path(request) == "/drafts")
+        .unwrap();
+    assert_eq!((last.query("q"), last.query("pageToken")), ("lunch", "p2"));
+
+    let error = fake.call("gmail_list_drafts", json!({ "limit": 51 })).await;
+    assert_eq!(error.unwrap_err().code, ErrorCode::InvalidArguments);
+}
+
+#[tokio::test]
+async fn a_draft_is_sent_as_it_is_or_only_shown() {
+    for dry_run in [true, false] {
+        let fake = Gmail::start(drafts).await;
+        let arguments = json!({ "draft_id": "r1", "dry_run": dry_run });
+        let output = fake.call("gmail_send_draft", arguments).await.unwrap();
+        let structured = output.structured.unwrap();
+        assert_eq!(structured["sent"], !dry_run);
+        assert_eq!(
+            structured["recipients"],
+            json!([{ "name": "Bob", "email": "bob@x.example" }, { "email": "eve@x.example" }])
+        );
+        let sends: Vec<_> = fake
+            .seen()
+            .into_iter()
+            .filter(|request| request.method == "POST")
+            .collect();
+        assert_eq!(sends.len(), usize::from(!dry_run));
+        if let [send] = sends.as_slice() {
+            assert_eq!(path(send), "/drafts/send");
+            assert_eq!(send.json(), json!({ "id": "r1" }));
+            assert_eq!(structured["message_id"], "m9");
+            assert_eq!(structured["labels"], json!(["Sent"]));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_draft_that_cannot_go_is_not_sent_and_a_lost_answer_is_not_repeated() {
+    let fake = Gmail::start(drafts).await;
+    for (id, code) in [("r2", ErrorCode::Rejected), ("gone", ErrorCode::NotFound)] {
+        let error = fake
+            .call("gmail_send_draft", json!({ "draft_id": id }))
+            .await;
+        assert_eq!(error.unwrap_err().code, code);
+    }
+    assert!(fake.seen().iter().all(|request| request.method == "GET"));
+
+    let fake = Gmail::start(|request| match path(request) {
+        "/drafts/send" => (502, json!({})),
+        _ => drafts(request),
+    })
+    .await;
+    let error = fake
+        .call("gmail_send_draft", json!({ "draft_id": "r1" }))
+        .await;
+    assert_eq!(error.unwrap_err().code, ErrorCode::OutcomeUnknown);
+    assert_eq!(fake.seen().len(), 2);
 }

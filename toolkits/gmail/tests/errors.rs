@@ -120,6 +120,36 @@ async fn every_refusal_says_what_happened_and_what_to_do() {
             "https://www.googleapis.com/auth/gmail.readonly",
         ),
         (
+            "gmail_modify_messages",
+            json!({ "message_ids": "m1", "action": "star" }),
+            "https://www.googleapis.com/auth/gmail.modify",
+        ),
+        (
+            "gmail_trash",
+            json!({ "thread_ids": "t1" }),
+            "https://www.googleapis.com/auth/gmail.modify",
+        ),
+        (
+            "gmail_restore",
+            json!({ "message_ids": ["m1"] }),
+            "https://www.googleapis.com/auth/gmail.modify",
+        ),
+        (
+            "gmail_get_attachment",
+            json!({ "message_id": "m1", "part_id": "1" }),
+            "https://www.googleapis.com/auth/gmail.readonly",
+        ),
+        (
+            "gmail_list_drafts",
+            json!({}),
+            "https://www.googleapis.com/auth/gmail.readonly",
+        ),
+        (
+            "gmail_send_draft",
+            json!({ "draft_id": "r1" }),
+            "https://www.googleapis.com/auth/gmail.compose",
+        ),
+        (
             "gmail_list_labels",
             json!({}),
             "https://www.googleapis.com/auth/gmail.labels",

@@ -1,5 +1,7 @@
 //! The tools against a stand-in for Gmail: what they ask and what they make of the answers.
 
+mod attachment;
+mod changes;
 mod draft;
 mod errors;
 mod fake;
@@ -38,6 +40,29 @@ const TABLE: &[(&str, [bool; 3], &[&str])] = &[
         &["gmail.compose"],
     ),
     ("gmail_list_labels", [true, false, true], &["gmail.labels"]),
+    (
+        "gmail_modify_messages",
+        [false, false, true],
+        &["gmail.modify"],
+    ),
+    ("gmail_trash", [false, true, true], &["gmail.modify"]),
+    ("gmail_restore", [false, false, true], &["gmail.modify"]),
+    (
+        "gmail_get_attachment",
+        [true, false, true],
+        &["gmail.readonly"],
+    ),
+    (
+        "gmail_list_drafts",
+        [true, false, true],
+        &["gmail.readonly"],
+    ),
+    ("gmail_send_draft", [false, true, false], &["gmail.compose"]),
+    (
+        "gmail_create_label",
+        [false, false, true],
+        &["gmail.labels"],
+    ),
 ];
 
 #[test]
