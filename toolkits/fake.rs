@@ -291,7 +291,7 @@ pub(crate) async fn run(
 }
 
 /// Every string and number within a value.
-fn facts(value: &Value) -> Vec<String> {
+pub(crate) fn facts(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => vec![text.clone()],
         Value::Number(number) => vec![number.to_string()],

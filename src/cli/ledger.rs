@@ -174,7 +174,7 @@ mod tests {
         let tools = valetkey_toolkits::all();
         let tools: Vec<&Tool> = tools
             .iter()
-            .filter(|tool| tool.toolkit == "gmail")
+            .filter(|tool| ["gmail_search", "gmail_send_email"].contains(&tool.name))
             .collect();
         Ledger::of(&Provider::new(entry), &view, &tools)
     }

@@ -12,6 +12,8 @@ use crate::error::{ErrorCode, ToolError};
 /// Gmail takes messages of 25 MB, encoded; base64 makes a third more of every file.
 const MAX_BYTES: usize = 18_000_000;
 
+const OCTETS: &str = "application/octet-stream";
+
 /// Models leave the padding out or not.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -50,32 +52,60 @@ pub(super) struct AboutFile {
 /// Decodes the attachments, at most 18 MB together.
 pub(super) fn read(attachments: &[Attachment]) -> Result<Vec<File>, ToolError> {
     let mut files = Vec::new();
-    let mut total = 0;
     for (index, attachment) in attachments.iter().enumerate() {
         let argument = |field| format!("attachments[{index}].{field}");
         let filename = filename(&argument("filename"), &attachment.filename)?;
         let mime_type = match &attachment.mime_type {
-            None => "application/octet-stream".to_owned(),
+            None => OCTETS.to_owned(),
             Some(text) => media_type(&argument("mime_type"), text)?,
         };
         let bytes = decode(&argument("content_b64"), &attachment.content_b64)?;
-        total += bytes.len();
-        if total > MAX_BYTES {
-            return Err(ToolError::new(
-                ErrorCode::TooLarge,
-                "The attachments are larger than 18 MB together; Gmail takes messages of 25 MB, \
-                 encoded.",
-                "Attach less, or put the file in a shared folder and send its link.",
-            ));
-        }
         let about = AboutFile {
             filename,
             mime_type,
             size: bytes.len(),
         };
         files.push(File { bytes, about });
+        check_size(&files)?;
     }
     Ok(files)
+}
+
+/// A file of a received mail, to be sent on. Its name and type were chosen by others.
+pub(super) fn passed_on(filename: &str, mime_type: &str, bytes: Vec<u8>) -> File {
+    let name: String = filename
+        .chars()
+        .map(|c| {
+            if matches!(c, '/' | '\\') || c.is_control() {
+                '_'
+            } else {
+                c
+            }
+        })
+        .take(100)
+        .collect();
+    let about = AboutFile {
+        filename: match name.trim() {
+            "" | "." | ".." => "file".to_owned(),
+            name => name.to_owned(),
+        },
+        mime_type: media_type("", mime_type).unwrap_or_else(|_| OCTETS.to_owned()),
+        size: bytes.len(),
+    };
+    File { bytes, about }
+}
+
+/// Refuses more than Gmail takes.
+pub(super) fn check_size(files: &[File]) -> Result<(), ToolError> {
+    if files.iter().map(|file| file.about.size).sum::<usize>() > MAX_BYTES {
+        return Err(ToolError::new(
+            ErrorCode::TooLarge,
+            "The attachments are larger than 18 MB together; Gmail takes messages of 25 MB, \
+             encoded.",
+            "Attach less, or put the file in a shared folder and send its link.",
+        ));
+    }
+    Ok(())
 }
 
 fn filename(argument: &str, text: &str) -> Result<String, ToolError> {

@@ -1,5 +1,7 @@
 //! The two forms of a mail's text: HTML for most readers, plain text for the others.
 
+use std::fmt::Write;
+
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -23,6 +25,38 @@ pub(super) enum BodyFormat {
 pub(super) struct Body {
     pub(super) text: String,
     pub(super) html: Option<String>,
+}
+
+impl Body {
+    /// Adds an earlier mail below, each line marked as quoted, or as it is when it is forwarded.
+    pub(super) fn add_original(&mut self, heading: &str, original: &str, forwarded: bool) {
+        let escaped = |text: &str| html_escape::encode_text(text).replace('\n', "<br>\n");
+        let (quoted, open, close) = if forwarded {
+            (original.to_owned(), "<div>", "</div>")
+        } else {
+            let lines: Vec<String> = original.lines().map(quoted).collect();
+            (
+                lines.join("\n"),
+                "<blockquote type=\"cite\">",
+                "</blockquote>",
+            )
+        };
+        self.text = format!("{}\n\n{heading}\n{quoted}", self.text.trim_end());
+        if let Some(html) = &mut self.html {
+            let heading = escaped(heading);
+            let below = escaped(original);
+            write!(html, "<br>\n<div>{heading}</div>\n{open}{below}{close}\n")
+                .expect("a string takes every write");
+        }
+    }
+}
+
+fn quoted(line: &str) -> String {
+    if line.is_empty() || line.starts_with('>') {
+        format!(">{line}")
+    } else {
+        format!("> {line}")
+    }
 }
 
 /// Makes the forms of a text.

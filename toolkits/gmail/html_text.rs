@@ -1,7 +1,8 @@
 //! HTML as plain text: paragraphs, lists, quotations, links with their addresses.
 //!
-//! It serves mail that this tool sends, so it need not know what a hostile page could do: it leaves
-//! out what no reader sees (comments, scripts, styles) and otherwise keeps every word.
+//! It leaves out what no reader sees (comments, scripts, styles) and otherwise keeps every word. Of
+//! mail that came from others it also leaves out what its styles hide from a person, and takes a
+//! bounded time for a page that was made to take long.
 
 /// Elements that begin and end a line; those with `true` also want an empty line around them.
 const BLOCKS: &[(&str, bool)] = &[
@@ -43,30 +44,161 @@ pub(super) fn has_tag(html: &str) -> bool {
         .any(|(at, _)| tag(&html[at..]).is_some())
 }
 
-/// The text of an HTML document or fragment.
+/// Elements without content and closing tag (HTML, "Void elements").
+const VOID: &[&str] = &[
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track",
+    "wbr",
+];
+
+/// How often a tag may fail to end before every `<` is taken for a sign: each try looks at all
+/// that is left.
+const UNENDED: usize = 16;
+
+/// Deeper quotations and lists look like this deep ones.
+const DEEP: usize = 20;
+
+/// The text of an HTML document or fragment that is ours.
 pub(super) fn text(html: &str) -> String {
-    let mut writer = Writer::default();
+    write(html, Writer::default()).0
+}
+
+/// The text of an HTML document of others, and how many characters it hides from a person. Where
+/// links lead is told if `links`.
+pub(super) fn received(html: &str, links: bool) -> (String, usize) {
+    let foreign = Foreign {
+        links,
+        coloured: false,
+    };
+    let writer = Writer {
+        foreign: Some(foreign),
+        ..Writer::default()
+    };
+    write(html, writer)
+}
+
+fn write(html: &str, mut writer: Writer) -> (String, usize) {
     let mut rest = html;
+    let mut hidden = 0;
+    let mut unended = 0;
     while let Some(start) = rest.find('<') {
         writer.text(&rest[..start]);
         rest = &rest[start..];
+        let found = if unended < UNENDED { tag(rest) } else { None };
         if let Some(comment) = rest.strip_prefix("<!--") {
-            rest = comment.split_once("-->").map_or("", |(_, after)| after);
-        } else if let Some((tag, after)) = tag(rest) {
+            let (inside, after) = comment.split_once("-->").unwrap_or((comment, ""));
+            // Conditional comments are layout for one mail program.
+            if !inside.starts_with("[if") {
+                hidden += inside.trim().chars().count();
+            }
+            rest = after;
+        } else if let Some((tag, after)) = found {
             rest = after;
             if HIDDEN.contains(&tag.name.as_str()) && !tag.closing {
                 rest = after_closing(rest, &tag.name);
+            } else if let Some(foreign) = &mut writer.foreign
+                && !tag.closing
+                && is_unseen(&tag, &mut foreign.coloured)
+            {
+                let (inside, after) = element(rest, &tag.name);
+                hidden += self::text(inside).chars().count();
+                rest = after;
             } else {
                 writer.tag(&tag);
             }
         } else {
+            unended += usize::from(rest[1..].starts_with(|c: char| c.is_ascii_alphabetic()));
             writer.text("<");
             rest = &rest[1..];
         }
     }
     writer.text(rest);
     writer.out.truncate(writer.out.trim_end().len());
-    writer.out
+    (writer.out, hidden)
+}
+
+/// Whether the element's own attributes hide it from a person. White text counts as hidden until
+/// something had another background (`coloured`): it may stand on that.
+fn is_unseen(tag: &Tag<'_>, coloured: &mut bool) -> bool {
+    *coloured |= tag
+        .attribute("bgcolor")
+        .is_some_and(|colour| !is_white(&colour.to_ascii_lowercase()));
+    if VOID.contains(&tag.name.as_str()) {
+        return false;
+    }
+    if tag.has("hidden") {
+        return true;
+    }
+    let Some(style) = tag.attribute("style") else {
+        return false;
+    };
+    let style: String = style
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .collect::<String>()
+        .to_ascii_lowercase();
+    let value = |name: &str| {
+        style
+            .split(';')
+            .filter_map(|rule| rule.split_once(':'))
+            .filter(|(property, _)| *property == name)
+            .map(|(_, value)| value.trim_end_matches("!important"))
+            .next_back()
+    };
+    let is_tiny = |value: &str| {
+        let digits = value.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == '%');
+        let most = if value.ends_with("em") || digits == value {
+            0.1
+        } else {
+            2.0
+        };
+        digits.parse::<f64>().is_ok_and(|size| size <= most)
+    };
+    let background = value("background-color").or(value("background"));
+    *coloured |= background.is_some_and(|colour| !is_white(colour));
+    value("display") == Some("none")
+        || value("visibility").is_some_and(|value| matches!(value, "hidden" | "collapse"))
+        || value("mso-hide") == Some("all")
+        || value("font-size").is_some_and(is_tiny)
+        || value("opacity").is_some_and(is_tiny)
+        || (value("max-height").is_some_and(is_tiny) && value("overflow") == Some("hidden"))
+        || value("color").is_some_and(|color| match background {
+            Some(background) => color == background,
+            None => (is_white(color) && !*coloured) || color == "transparent",
+        })
+}
+
+fn is_white(colour: &str) -> bool {
+    matches!(
+        colour,
+        "white" | "#fff" | "#ffffff" | "rgb(255,255,255)" | "transparent"
+    )
+}
+
+/// What is in an element that has begun, up to the closing tag that is its own, and what follows.
+fn element<'a>(html: &'a str, name: &str) -> (&'a str, &'a str) {
+    let mut depth = 1;
+    let mut unended = 0;
+    let mut rest = html;
+    while let Some(start) = rest.find('<') {
+        rest = &rest[start..];
+        let at = html.len() - rest.len();
+        if let Some((found, after)) = tag(rest) {
+            if found.name == name {
+                depth = if found.closing { depth - 1 } else { depth + 1 };
+            }
+            if depth == 0 {
+                return (&html[..at], after);
+            }
+            rest = after;
+        } else {
+            unended += usize::from(rest[1..].starts_with(|c: char| c.is_ascii_alphabetic()));
+            if unended >= UNENDED {
+                break;
+            }
+            rest = &rest[1..];
+        }
+    }
+    (html, "")
 }
 
 struct Tag<'a> {
@@ -118,6 +250,16 @@ fn after_closing<'a>(html: &'a str, name: &str) -> &'a str {
 }
 
 impl Tag<'_> {
+    /// Whether an attribute without a value is there.
+    fn has(&self, wanted: &str) -> bool {
+        self.attributes
+            .split(|c: char| c.is_ascii_whitespace() || c == '/')
+            .any(|word| {
+                let name = word.split('=').next().unwrap_or_default();
+                name.eq_ignore_ascii_case(wanted)
+            })
+    }
+
     /// The decoded value of an attribute.
     fn attribute(&self, wanted: &str) -> Option<String> {
         let mut rest = self.attributes;
@@ -168,6 +310,15 @@ struct Writer {
     lists: Vec<Option<u64>>,
     /// The open links: their address, and where their text begins.
     links: Vec<(String, usize)>,
+    /// Whether others wrote it.
+    foreign: Option<Foreign>,
+}
+
+/// What matters for the text of others only.
+struct Foreign {
+    links: bool,
+    /// Whether something so far had a background other than white.
+    coloured: bool,
 }
 
 impl Writer {
@@ -269,6 +420,9 @@ impl Writer {
         };
         let shown = self.out.get(start..).unwrap_or_default().trim();
         let plain = address.strip_prefix("mailto:").unwrap_or(&address);
+        if self.foreign.as_ref().is_some_and(|foreign| !foreign.links) {
+            return;
+        }
         if !plain.is_empty() && !plain.starts_with('#') && shown != plain {
             self.space = true;
             self.write(&format!("({address})"), 0);
@@ -289,15 +443,15 @@ impl Writer {
         if self.breaks > 0 || first {
             for _ in 0..if first { 0 } else { self.breaks } {
                 self.out.push('\n');
-                self.out.push_str(&">".repeat(self.quotes));
+                self.out.push_str(&">".repeat(self.quotes.min(DEEP)));
             }
             if first {
-                self.out.push_str(&">".repeat(self.quotes));
+                self.out.push_str(&">".repeat(self.quotes.min(DEEP)));
             }
             if self.quotes > 0 {
                 self.out.push(' ');
             }
-            let margin = (2 * self.lists.len()).saturating_sub(out_dent);
+            let margin = (2 * self.lists.len().min(DEEP)).saturating_sub(out_dent);
             self.out.push_str(&" ".repeat(margin));
         } else if self.space {
             self.out.push(' ');
@@ -363,6 +517,68 @@ mod tests {
             ("&lt;b&gt;", "<b>"),
         ] {
             assert_eq!(text(html), expected, "{html}");
+        }
+    }
+
+    #[test]
+    fn of_others_mail_only_what_a_person_sees_is_read() {
+        for (html, expected, hidden) in [
+            ("<p>a</p><!-- b --><p>c</p>", "a\n\nc", 1),
+            (
+                "a<div style=\"display:none\">b<div>c</div>d</div>e",
+                "ae",
+                5,
+            ),
+            (
+                "a<span style='display : NONE !important'>b</span>c",
+                "ac",
+                1,
+            ),
+            ("a<p hidden>b</p>c", "ac", 1),
+            ("a<span style=visibility:hidden>b</span>", "a", 1),
+            ("a<span style=\"font-size:0px;x:y\">b</span>", "a", 1),
+            ("a<span style=\"font-size:1px\">b</span>", "a", 1),
+            ("a<span style=\"font-size:14px\">b</span>", "ab", 0),
+            ("a<span style=\"opacity:0\">b</span>", "a", 1),
+            ("a<span style=\"opacity:0.9\">b</span>", "ab", 0),
+            ("a<font style=\"color:#FFF\">b</font>", "a", 1),
+            ("a<p style=\"color:red;background:red\">b</p>", "a", 1),
+            (
+                "<table bgcolor=\"#1a73e8\"><tr><td style=\"color:#fff\">b</td></tr></table>",
+                "b |",
+                0,
+            ),
+            (
+                "a<br hidden>b<img style='display:none' alt=''>c",
+                "a\nbc",
+                0,
+            ),
+            ("a<div style=display:none>never closed", "a", 12),
+            ("<!--[if mso]><p>b</p><![endif]-->a", "a", 0),
+        ] {
+            assert_eq!(
+                received(html, true),
+                (expected.to_owned(), hidden),
+                "{html}"
+            );
+        }
+        let link = "<a href=\"https://t.example/1\">site</a>";
+        assert_eq!(received(link, true).0, "site (https://t.example/1)");
+        assert_eq!(received(link, false).0, "site");
+    }
+
+    #[test]
+    fn a_page_made_to_take_long_does_not() {
+        for (part, limit) in [
+            ("<a \"", 5_000_000),
+            ("<a '<b \"", 5_000_000),
+            ("<blockquote>x", 30_000_000),
+            ("<ul><li>x", 60_000_000),
+            ("<p style=display:none>", 5_000_000),
+            ("<script>", 5_000_000),
+        ] {
+            let page = part.repeat(1_000_000 / part.len());
+            assert!(received(&page, true).0.len() < limit, "{part}");
         }
     }
 

@@ -54,6 +54,51 @@ pub(super) async fn list(request: Request, call: &Call) -> Result<Vec<Label>, To
     Ok(labels.labels)
 }
 
+/// The names of these labels, without "Unread". The user's own are looked up, if there are any;
+/// without them the ids stay and the warning says so.
+pub(super) async fn names(
+    api: &Api,
+    call: &Call,
+    ids: impl IntoIterator<Item = &String>,
+) -> (Vec<String>, Option<String>) {
+    let ids: Vec<&String> = ids.into_iter().filter(|id| *id != "UNREAD").collect();
+    let own = ids.iter().any(|id| system_name(id).is_none());
+    let mut warning = None;
+    let mut known = Vec::new();
+    if own {
+        match list(request(api).once(), call).await {
+            Ok(list) => known = list,
+            Err(error) => warning = Some(unnamed(&error)),
+        }
+    }
+    let names = ids.iter().map(|id| name(&known, id)).collect();
+    (names, warning)
+}
+
+/// The names of system labels, the ids of others: for labels that Gmail itself gave.
+pub(super) fn shown(ids: &[String]) -> Vec<String> {
+    ids.iter().map(|id| name(&[], id)).collect()
+}
+
+/// What a label is called; its id where `list` does not have it.
+pub(super) fn name(list: &[Label], id: &str) -> String {
+    match system_name(id) {
+        Some(name) => name.to_owned(),
+        None => list
+            .iter()
+            .find(|label| label.id == id)
+            .map_or_else(|| id.to_owned(), |label| snippet(&label.name, 100)),
+    }
+}
+
+/// The warning that names could not be had.
+pub(super) fn unnamed(error: &ToolError) -> String {
+    format!(
+        "Some labels are shown by id, because their names could not be read: {}",
+        error.message
+    )
+}
+
 /// The id of the label that the user calls `wanted`; nested labels by their full name (`Work/Ada`).
 pub(super) fn find(labels: &[Label], wanted: &str) -> Result<String, ToolError> {
     let wanted_lower = wanted.to_lowercase();

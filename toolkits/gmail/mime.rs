@@ -2,6 +2,7 @@
 
 use mail_builder::headers::HeaderType;
 use mail_builder::headers::address::Address;
+use mail_builder::headers::message_id::MessageId;
 use mail_builder::headers::raw::Raw;
 use mail_builder::headers::text::Text;
 use mail_builder::mime::MimePart;
@@ -9,6 +10,7 @@ use mail_builder::mime::MimePart;
 use super::attachments::File;
 use super::body::Body;
 use super::recipients::{Mailbox, Recipients};
+use super::threading::Thread;
 
 /// What a message is made of; everything in it has been checked.
 pub(super) struct Mail<'a> {
@@ -18,6 +20,8 @@ pub(super) struct Mail<'a> {
     pub(super) subject: &'a str,
     pub(super) body: &'a Body,
     pub(super) files: &'a [File],
+    /// What it answers; empty for a mail that begins a conversation.
+    pub(super) thread: &'a Thread,
 }
 
 impl Mail<'_> {
@@ -57,6 +61,12 @@ impl Mail<'_> {
                 let list = list.iter().map(Mailbox::address).collect();
                 headers.push((name.into(), Address::new_list(list).into()));
             }
+        }
+        if let Some(parent) = &self.thread.in_reply_to {
+            let parent = MessageId::new(parent.as_str());
+            headers.push(("In-Reply-To".into(), parent.into()));
+            let ids = self.thread.references.iter().map(String::as_str);
+            headers.push(("References".into(), MessageId::new_list(ids).into()));
         }
         headers.push(("Subject".into(), Text::new(self.subject).into()));
         headers.push(("MIME-Version".into(), Raw::new("1.0").into()));

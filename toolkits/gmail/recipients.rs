@@ -56,38 +56,79 @@ impl Recipients {
         cc: &[String],
         bcc: &[String],
     ) -> Result<(Self, usize), ToolError> {
-        let mut seen = Vec::new();
-        let mut duplicates = 0;
-        let mut read = |argument, texts: &[String]| {
-            let mut kept = Vec::new();
-            for text in texts {
-                for mailbox in mailboxes(argument, text)? {
-                    let key = mailbox.email.to_ascii_lowercase();
-                    if seen.contains(&key) {
-                        duplicates += 1;
-                    } else {
-                        seen.push(key);
-                        kept.push(mailbox);
-                    }
-                }
-            }
-            Ok::<_, ToolError>(kept)
+        let mut recipients = Self {
+            to: several("to", to)?,
+            cc: several("cc", cc)?,
+            bcc: several("bcc", bcc)?,
         };
-        let recipients = Self {
-            to: read("to", to)?,
-            cc: read("cc", cc)?,
-            bcc: read("bcc", bcc)?,
-        };
-        match seen.len() {
-            0 => Err(ToolError::invalid_arguments(
+        let duplicates = recipients.settle()?;
+        if recipients.count() == 0 {
+            return Err(ToolError::invalid_arguments(
                 "There is no recipient: `to`, `cc` and `bcc` are empty.",
-            )),
+            ));
+        }
+        Ok((recipients, duplicates))
+    }
+
+    /// Leaves duplicates out, and says how many they were; refuses more than may be.
+    pub(super) fn settle(&mut self) -> Result<usize, ToolError> {
+        let before = self.count();
+        let mut seen = Vec::new();
+        for list in [&mut self.to, &mut self.cc, &mut self.bcc] {
+            list.retain(|mailbox| {
+                let key = mailbox.email.to_ascii_lowercase();
+                let is_new = !seen.contains(&key);
+                if is_new {
+                    seen.push(key);
+                }
+                is_new
+            });
+        }
+        match self.count() {
             count if count > MAX_RECIPIENTS => Err(ToolError::invalid_arguments(format!(
                 "There are {count} recipients; at most {MAX_RECIPIENTS} are allowed."
             ))),
-            _ => Ok((recipients, duplicates)),
+            count => Ok(before - count),
         }
     }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.to.len() + self.cc.len() + self.bcc.len()
+    }
+}
+
+/// The mailboxes of a received address field, groups included (RFC 5322 §3.4, RFC 6854), and how
+/// many of them no mail can be sent to.
+///
+/// A name that looks like another address, or could not travel in a header, is dropped.
+pub(super) fn of_header(value: &str) -> (Vec<Mailbox>, usize) {
+    let field = format!("{}\n", value.replace(['\r', '\n'], " "));
+    let HeaderValue::Address(found) = MessageStream::new(field.as_bytes()).parse_address() else {
+        return (Vec::new(), 0);
+    };
+    let mut unusable = 0;
+    let mut list = Vec::new();
+    for one in found.iter() {
+        match checked(one.address().unwrap_or_default().trim()) {
+            Ok(email) => {
+                let name = one.name().unwrap_or_default();
+                let name = display_name("", name, &email).unwrap_or_default();
+                list.push(Mailbox { name, email });
+            }
+            Err(_) => unusable += 1,
+        }
+    }
+    (list, unusable)
+}
+
+/// Reads an argument that lists mailboxes.
+pub(super) fn several(argument: &str, texts: &[String]) -> Result<Vec<Mailbox>, ToolError> {
+    let mut list = Vec::new();
+    for text in texts {
+        list.extend(mailboxes(argument, text)?);
+    }
+    Ok(list)
 }
 
 /// Reads an argument that holds exactly one mailbox.

@@ -269,13 +269,7 @@ async fn name_labels(
         None if !own => (Vec::new(), None),
         None => match labels::list(labels::request(api).once(), &CALL).await {
             Ok(list) => (list, None),
-            Err(error) => (
-                Vec::new(),
-                Some(format!(
-                    "Some labels are shown by id, because their names could not be read: {}",
-                    error.message
-                )),
-            ),
+            Err(error) => (Vec::new(), Some(labels::unnamed(&error))),
         },
     };
     for id in items.iter_mut().flat_map(|item| &mut item.labels) {

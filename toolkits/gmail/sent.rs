@@ -17,9 +17,12 @@ pub(super) struct SendResult {
     /// Gmail's id of the sent message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) message_id: Option<String>,
-    /// The conversation that it began.
+    /// The conversation that it is in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) thread_id: Option<String>,
+    /// The message that it answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reply_to_message_id: Option<String>,
     /// The labels that Gmail gave it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) labels: Vec<String>,
@@ -60,6 +63,93 @@ pub(super) struct Preview {
     pub(super) html: bool,
 }
 
+/// A draft that was saved.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct DraftResult {
+    /// For `gmail_send_draft`.
+    pub(super) draft_id: String,
+    /// Gmail's id of the message; each change of the draft gives it another.
+    pub(super) message_id: String,
+    /// The conversation that it is in.
+    pub(super) thread_id: String,
+    /// The message that it answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reply_to_message_id: Option<String>,
+    /// The drafts on Gmail's pages.
+    pub(super) url: String,
+    /// The alias it would be sent from; absent, the account's own address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) from: Option<Mailbox>,
+    /// Who would get it.
+    pub(super) recipients: Recipients,
+    /// The subject.
+    pub(super) subject: String,
+    /// The attached files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) attachments: Vec<AboutFile>,
+    /// The size of the encoded message.
+    pub(super) size_bytes: usize,
+    /// What else to know about this result.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Render for DraftResult {
+    fn render(&self) -> String {
+        let mut text = String::from("Saved as a draft; nothing was sent.\n");
+        self.write(&mut text).expect("a string takes every write");
+        text
+    }
+}
+
+impl DraftResult {
+    fn write(&self, text: &mut String) -> Result {
+        write_mail(
+            text,
+            self.from.as_ref(),
+            &self.recipients,
+            &self.subject,
+            &self.attachments,
+        )?;
+        writeln!(text, "Size: {} bytes", self.size_bytes)?;
+        writeln!(text, "draft_id: {}", self.draft_id)?;
+        writeln!(text, "message_id: {}", self.message_id)?;
+        writeln!(text, "thread_id: {}", self.thread_id)?;
+        if let Some(parent) = &self.reply_to_message_id {
+            writeln!(text, "Answers message_id: {parent}")?;
+        }
+        write!(text, "URL: {}", self.url)
+    }
+}
+
+/// Who, what and which files.
+fn write_mail(
+    text: &mut String,
+    from: Option<&Mailbox>,
+    recipients: &Recipients,
+    subject: &str,
+    attachments: &[AboutFile],
+) -> Result {
+    if let Some(from) = from {
+        writeln!(text, "From: {from}")?;
+    }
+    let Recipients { to, cc, bcc } = recipients;
+    for (name, list) in [("To", to), ("Cc", cc), ("Bcc", bcc)] {
+        if !list.is_empty() {
+            let names: Vec<String> = list.iter().map(ToString::to_string).collect();
+            writeln!(text, "{name}: {}", names.join(", "))?;
+        }
+    }
+    writeln!(text, "Subject: {subject}")?;
+    for file in attachments {
+        writeln!(
+            text,
+            "Attachment: {} ({}, {} bytes)",
+            file.filename, file.mime_type, file.size
+        )?;
+    }
+    Ok(())
+}
+
 impl Render for SendResult {
     fn render(&self) -> String {
         let mut text = String::new();
@@ -76,29 +166,19 @@ impl SendResult {
         } else {
             writeln!(text, "Dry run: nothing was sent.")?;
         }
-        if let Some(from) = &self.from {
-            writeln!(text, "From: {from}")?;
-        }
-        let Recipients { to, cc, bcc } = &self.recipients;
-        for (name, list) in [("To", to), ("Cc", cc), ("Bcc", bcc)] {
-            if !list.is_empty() {
-                let names: Vec<String> = list.iter().map(ToString::to_string).collect();
-                writeln!(text, "{name}: {}", names.join(", "))?;
-            }
-        }
-        writeln!(text, "Subject: {}", self.subject)?;
-        for file in &self.attachments {
-            writeln!(
-                text,
-                "Attachment: {} ({}, {} bytes)",
-                file.filename, file.mime_type, file.size
-            )?;
-        }
+        write_mail(
+            text,
+            self.from.as_ref(),
+            &self.recipients,
+            &self.subject,
+            &self.attachments,
+        )?;
         writeln!(text, "Size: {} bytes", self.size_bytes)?;
         for (name, value) in [
             ("Sent at", &self.sent_at),
             ("message_id", &self.message_id),
             ("thread_id", &self.thread_id),
+            ("Answers message_id", &self.reply_to_message_id),
             ("URL", &self.url),
         ] {
             if let Some(value) = value {

@@ -113,11 +113,7 @@ impl Style<'_> {
             cc,
             cc_more,
             subject: lines.line(&decoded(message.header("Subject").unwrap_or_default()), 250),
-            date: message
-                .internal_date
-                .as_deref()
-                .and_then(|text| Timestamp::from_millisecond(text.parse().ok()?).ok())
-                .map(|time| when::show(time, self.zone)),
+            date: arrived(message, self.zone),
             // Gmail's snippet is an excerpt to begin with: cutting it is nothing to report.
             snippet: Lines::default().line(
                 &html_escape::decode_html_entities(&message.snippet),
@@ -178,6 +174,13 @@ impl Style<'_> {
     }
 }
 
+/// When a message arrived: RFC 3339 in `zone`.
+pub(super) fn arrived(message: &Message, zone: &TimeZone) -> Option<String> {
+    let text = message.internal_date.as_deref()?;
+    let time = Timestamp::from_millisecond(text.parse().ok()?).ok()?;
+    Some(when::show(time, zone))
+}
+
 fn first(mut people: Vec<Person>, shown: usize) -> (Vec<Person>, usize) {
     let more = people.len().saturating_sub(shown);
     people.truncate(shown);
@@ -203,7 +206,7 @@ fn attachments(message: &Message) -> Option<bool> {
 }
 
 /// The mailboxes of an address header (RFC 5322 §3.4), names decoded (RFC 2047).
-fn people(header: Option<&str>, lines: &mut Lines) -> Vec<Person> {
+pub(super) fn people(header: Option<&str>, lines: &mut Lines) -> Vec<Person> {
     let Some(value) = header else {
         return Vec::new();
     };
@@ -228,7 +231,7 @@ fn people(header: Option<&str>, lines: &mut Lines) -> Vec<Person> {
 }
 
 /// An unstructured header with its encoded words decoded (RFC 2047). Gmail usually has done it.
-fn decoded(value: &str) -> String {
+pub(super) fn decoded(value: &str) -> String {
     let field = on_one_line(value);
     match MessageStream::new(field.as_bytes()).parse_unstructured() {
         HeaderValue::Text(text) => text.into_owned(),

@@ -32,7 +32,7 @@ pub(super) struct Thread {
     pub(super) messages: Vec<Message>,
 }
 
-/// A message, with `format=metadata` or as `messages.send` answers it.
+/// A message, as far as the request's `format` shows it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Message {
@@ -47,14 +47,36 @@ pub(super) struct Message {
     pub(super) payload: Option<Part>,
 }
 
-/// The outermost MIME part.
-#[derive(Deserialize)]
+/// A MIME part: the whole message, or one of the parts in it.
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Part {
+    /// Stays the same; empty for the whole message.
+    #[serde(default, rename = "partId")]
+    pub(super) id: String,
     #[serde(default)]
     pub(super) mime_type: String,
     #[serde(default)]
+    pub(super) filename: String,
+    #[serde(default)]
     pub(super) headers: Vec<Header>,
+    #[serde(default)]
+    pub(super) body: PartBody,
+    #[serde(default)]
+    pub(super) parts: Vec<Part>,
+}
+
+/// What is in a part, or the answer of `messages.attachments.get`.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PartBody {
+    /// Where a large body or an attachment is; another one with every answer.
+    pub(super) attachment_id: Option<String>,
+    /// In bytes, before base64.
+    #[serde(default)]
+    pub(super) size: usize,
+    /// base64url, with or without padding.
+    pub(super) data: Option<String>,
 }
 
 /// A header field of a message.
@@ -62,6 +84,23 @@ pub(super) struct Part {
 pub(super) struct Header {
     pub(super) name: String,
     pub(super) value: String,
+}
+
+/// The answer of `drafts.list`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Drafts {
+    #[serde(default, rename = "drafts")]
+    pub(super) items: Vec<Reference>,
+    pub(super) next_page_token: Option<String>,
+    pub(super) result_size_estimate: Option<u64>,
+}
+
+/// A draft.
+#[derive(Deserialize)]
+pub(super) struct Draft {
+    pub(super) id: String,
+    pub(super) message: Message,
 }
 
 /// The answer of `labels.list`.
@@ -73,9 +112,16 @@ pub(super) struct Labels {
 
 /// A label and its name; for system labels both are the same word.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Label {
     pub(super) id: String,
     pub(super) name: String,
+    /// `system` or `user`.
+    #[serde(rename = "type")]
+    pub(super) kind: Option<String>,
+    /// Only in the answer of `labels.get`, and not where there is none.
+    pub(super) threads_total: Option<u64>,
+    pub(super) threads_unread: Option<u64>,
 }
 
 impl Message {
@@ -86,9 +132,15 @@ impl Message {
 
     /// The first header field of that name (RFC 5322 names ignore case).
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.payload
+        self.payload.iter().find_map(|part| part.header(name))
+    }
+}
+
+impl Part {
+    /// The first header field of that name.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers
             .iter()
-            .flat_map(|part| &part.headers)
             .find(|header| header.name.eq_ignore_ascii_case(name))
             .map(|header| header.value.as_str())
     }

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::demo::sandbox::data::ACCOUNTS;
+use crate::demo::sandbox::gmail_changes as changes;
 use crate::demo::sandbox::google::{missing_scope, problem};
 use crate::demo::sandbox::grants::Allowed;
 use crate::demo::sandbox::mailbox::{Format, Mailbox};
@@ -29,6 +30,7 @@ const READERS: [&str; 3] = [
     "https://mail.google.com/",
 ];
 const METADATA: &str = "https://www.googleapis.com/auth/gmail.metadata";
+const LABELS: &str = "https://www.googleapis.com/auth/gmail.labels";
 const COMPOSE: &str = "https://www.googleapis.com/auth/gmail.compose";
 
 /// The method's id in the API's discovery document, or `unknown`.
@@ -43,11 +45,24 @@ pub(super) fn method(method: &Method, path: &[&str]) -> &'static str {
     match (method.as_str(), upload, path) {
         ("GET", false, ["profile"]) => "gmail.users.getProfile",
         ("GET", false, ["labels"]) => "gmail.users.labels.list",
+        ("POST", false, ["labels"]) => "gmail.users.labels.create",
+        ("GET", false, ["labels", _]) => "gmail.users.labels.get",
+        ("GET", false, ["drafts"]) => "gmail.users.drafts.list",
+        ("POST", _, ["drafts"]) => "gmail.users.drafts.create",
+        ("POST", _, ["drafts", "send"]) => "gmail.users.drafts.send",
+        ("GET", false, ["drafts", _]) => "gmail.users.drafts.get",
         ("GET", false, ["messages"]) => "gmail.users.messages.list",
         ("GET", false, ["messages", _]) => "gmail.users.messages.get",
         ("POST", _, ["messages", "send"]) => "gmail.users.messages.send",
+        ("POST", false, ["messages", _, "modify"]) => "gmail.users.messages.modify",
+        ("POST", false, ["messages", _, "trash"]) => "gmail.users.messages.trash",
+        ("POST", false, ["messages", _, "untrash"]) => "gmail.users.messages.untrash",
+        ("GET", false, ["messages", _, "attachments", _]) => "gmail.users.messages.attachments.get",
         ("GET", false, ["threads"]) => "gmail.users.threads.list",
         ("GET", false, ["threads", _]) => "gmail.users.threads.get",
+        ("POST", false, ["threads", _, "modify"]) => "gmail.users.threads.modify",
+        ("POST", false, ["threads", _, "trash"]) => "gmail.users.threads.trash",
+        ("POST", false, ["threads", _, "untrash"]) => "gmail.users.threads.untrash",
         ("GET", false, ["settings", "sendAs"]) => "gmail.users.settings.sendAs.list",
         _ => "unknown",
     }
@@ -60,7 +75,16 @@ fn accepted(method: &str) -> Vec<&'static str> {
             let send = "https://www.googleapis.com/auth/gmail.send";
             return vec![send, COMPOSE, READERS[1], READERS[2]];
         }
-        "gmail.users.labels.list" => vec![METADATA, "https://www.googleapis.com/auth/gmail.labels"],
+        "gmail.users.labels.list" | "gmail.users.labels.get" => vec![METADATA, LABELS],
+        "gmail.users.labels.create" => return vec![LABELS, READERS[1], READERS[2]],
+        "gmail.users.drafts.create" | "gmail.users.drafts.send" => {
+            return vec![COMPOSE, READERS[1], READERS[2]];
+        }
+        "gmail.users.drafts.list" | "gmail.users.drafts.get" => vec![COMPOSE],
+        "gmail.users.messages.attachments.get" => Vec::new(),
+        changing if changing.ends_with("modify") || changing.ends_with("trash") => {
+            return vec![READERS[1], READERS[2]];
+        }
         "gmail.users.getProfile" => vec![METADATA, COMPOSE],
         "gmail.users.settings.sendAs.list" => {
             vec!["https://www.googleapis.com/auth/gmail.settings.basic"]
@@ -98,7 +122,7 @@ pub(super) fn answer(
             "threadsTotal": mail.threads(owner).len(),
             "historyId": mail.history(),
         })),
-        "gmail.users.labels.list" => ok(&json!({ "labels": Mailbox::labels() })),
+        "gmail.users.labels.list" => ok(&json!({ "labels": mail.labels(owner) })),
         "gmail.users.settings.sendAs.list" => ok(&json!({"sendAs": [{
             "sendAsEmail": ACCOUNTS[owner].email,
             "displayName": ACCOUNTS[owner].name,
@@ -108,7 +132,8 @@ pub(super) fn answer(
         "gmail.users.messages.list" => list(mail, call, allowed, false, now),
         "gmail.users.threads.list" => list(mail, call, allowed, true, now),
         "gmail.users.messages.send" => send(mail, call, owner, now),
-        _ => get(mail, call, allowed),
+        "gmail.users.messages.get" | "gmail.users.threads.get" => get(mail, call, allowed),
+        method => changes::answer(mail, call, method, allowed, now),
     }
 }
 
@@ -117,11 +142,11 @@ fn headers_only(allowed: &Allowed) -> bool {
     allowed.scopes.contains(METADATA)
 }
 
-fn ok(value: &Value) -> Response {
+pub(super) fn ok(value: &Value) -> Response {
     json_response(StatusCode::OK, value)
 }
 
-fn not_found() -> Response {
+pub(super) fn not_found() -> Response {
     let status = StatusCode::NOT_FOUND;
     problem(
         status,
@@ -131,7 +156,7 @@ fn not_found() -> Response {
     )
 }
 
-fn invalid(message: &str) -> Response {
+pub(super) fn invalid(message: &str) -> Response {
     let status = StatusCode::BAD_REQUEST;
     problem(status, "INVALID_ARGUMENT", "invalidArgument", message)
 }
@@ -194,7 +219,7 @@ fn list(mail: &Mailbox, call: &Call, allowed: &Allowed, threads: bool, now: Time
     ok(&answer)
 }
 
-fn page_start(token: &str) -> Option<usize> {
+pub(super) fn page_start(token: &str) -> Option<usize> {
     token.strip_prefix("page-")?.parse().ok()
 }
 
@@ -236,31 +261,84 @@ fn get(mail: &Mailbox, call: &Call, allowed: &Allowed) -> Response {
     ok(&json!({"id": id, "historyId": history, "messages": messages}))
 }
 
-/// `messages.send`: JSON with `raw`, or an upload of the message alone.
-fn send(mail: &mut Mailbox, call: &Call, owner: usize, now: Timestamp) -> Response {
+/// A mail that came with a call, its bytes, and the resource beside it.
+pub(super) struct Posted {
+    pub(super) message: mime::Message,
+    pub(super) raw: Vec<u8>,
+    pub(super) thread: Option<String>,
+}
+
+/// Reads the mail of a call: JSON with `raw`, an upload of the message alone, or one beside JSON.
+/// `place` leads to the message resource in the JSON.
+pub(super) fn posted(call: &Call, place: &str) -> Option<Posted> {
     let upload = call.path.first().is_some_and(|part| part == "upload");
-    let (raw, metadata) = match (upload, call.query("uploadType")) {
+    let (raw, resource) = match (upload, call.query("uploadType")) {
         (false, _) => {
-            let value = call.json();
-            let raw = value["raw"].as_str().unwrap_or_default();
-            (URL_SAFE_ANY_PADDING.decode(raw).ok(), value)
+            let resource = call.json().pointer(place)?.clone();
+            let raw = resource["raw"].as_str().unwrap_or_default();
+            (URL_SAFE_ANY_PADDING.decode(raw).ok()?, resource)
         }
-        (true, Some("media")) => (Some(call.body.clone()), Value::Null),
-        (true, _) => (None, Value::Null),
+        (true, Some("media")) => (call.body.clone(), Value::Null),
+        (true, Some("multipart")) => {
+            let (json, raw) = related(call)?;
+            (raw, json.pointer(place)?.clone())
+        }
+        (true, _) => return None,
     };
-    let read = raw.and_then(|raw| Some((mime::parse(&raw)?, raw)));
-    let Some((message, raw)) = read else {
+    Some(Posted {
+        message: mime::parse(&raw)?,
+        raw,
+        thread: resource["threadId"].as_str().map(str::to_owned),
+    })
+}
+
+/// The two parts of a `multipart/related` upload.
+fn related(call: &Call) -> Option<(Value, Vec<u8>)> {
+    let content_type = call.header(&axum::http::header::CONTENT_TYPE)?;
+    let (_, boundary) = content_type.split_once("boundary=")?;
+    let mark = format!("\r\n--{boundary}");
+    let body = [b"\r\n", call.body.as_slice()].concat();
+    let find = |from: usize, wanted: &[u8]| {
+        let mut windows = body[from..].windows(wanted.len());
+        windows
+            .position(|found| found == wanted)
+            .map(|at| from + at)
+    };
+    let first = find(0, mark.as_bytes())? + mark.len();
+    let second = find(first, mark.as_bytes())?;
+    let last = find(second + mark.len(), mark.as_bytes())?;
+    let content = |start: usize, end: usize| {
+        let begin = find(start, b"\r\n\r\n")? + 4;
+        body.get(begin..end)
+    };
+    let json = serde_json::from_slice(content(first, second)?).ok()?;
+    Some((json, content(second + mark.len(), last)?.to_vec()))
+}
+
+/// `messages.send`.
+fn send(mail: &mut Mailbox, call: &Call, owner: usize, now: Timestamp) -> Response {
+    let Some(posted) = posted(call, "") else {
         return invalid(
             "'raw' RFC822 payload message string or uploading message via /upload/* URL required",
         );
     };
-    if message.recipients.is_empty() {
+    deliver(mail, posted, owner, now)
+}
+
+/// Sends a mail, and answers as `messages.send` does.
+pub(super) fn deliver(
+    mail: &mut Mailbox,
+    posted: Posted,
+    owner: usize,
+    now: Timestamp,
+) -> Response {
+    if posted.message.recipients.is_empty() {
         return invalid("Recipient address required");
     }
-    let thread = metadata["threadId"].as_str();
+    let thread = posted.thread.as_deref();
     if thread.is_some_and(|id| !mail.of(owner).any(|mail| mail.thread == id)) {
         return not_found();
     }
-    let sent = mail.deliver(owner, message, raw, thread, now);
+    let sent = mail.deliver(owner, posted.message, posted.raw, thread, now);
     ok(&json!({"id": sent.id, "threadId": sent.thread, "labelIds": sent.labels}))
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::demo::sandbox::data::ACCOUNTS;
-use crate::demo::sandbox::mime::{self, Message, header};
+use crate::demo::sandbox::mime::{self, File, Message, header};
 
 /// Gmail's own labels, and one of a user's.
 const LABELS: [(&str, &str); 14] = [
@@ -48,7 +48,9 @@ pub(super) struct Mail {
     pub(super) headers: Vec<(String, String)>,
     pub(super) text: String,
     pub(super) html: Option<String>,
-    pub(super) attachments: Vec<(String, String, usize)>,
+    pub(super) attachments: Vec<File>,
+    /// The message of a draft that was saved here, as it came.
+    pub(super) raw: Option<Vec<u8>>,
 }
 
 /// The mail of all accounts, oldest first.
@@ -56,6 +58,8 @@ pub(super) struct Mail {
 pub(super) struct Mailbox {
     mails: Vec<Mail>,
     sent: Vec<Vec<u8>>,
+    /// Labels that were created: whose, and the name. The id is made of the place.
+    created: Vec<(usize, String)>,
 }
 
 impl Mailbox {
@@ -82,15 +86,46 @@ impl Mailbox {
         self.sent.clone()
     }
 
+    /// An account's messages, to be changed.
+    pub(super) fn of_mut(&mut self, owner: usize) -> impl Iterator<Item = &mut Mail> {
+        let mails = self.mails.iter_mut();
+        mails.filter(move |mail| mail.owner == owner)
+    }
+
+    /// Takes a message out, for good.
+    pub(super) fn remove(&mut self, owner: usize, id: &str) {
+        for mail in self.of_mut(owner).filter(|mail| mail.id == id) {
+            // The place stays, for ids are made of places.
+            mail.owner = usize::MAX;
+        }
+    }
+
     /// `labels.list`.
-    pub(super) fn labels() -> Vec<Value> {
-        LABELS
-            .iter()
-            .map(|(id, name)| {
-                let kind = if id == name { "system" } else { "user" };
-                json!({"id": id, "name": name, "type": kind})
-            })
-            .collect()
+    pub(super) fn labels(&self, owner: usize) -> Vec<Value> {
+        let known = LABELS.iter().map(|(id, name)| {
+            let kind = if id == name { "system" } else { "user" };
+            json!({"id": id, "name": name, "type": kind})
+        });
+        let created = self.created.iter().enumerate();
+        let own = created
+            .filter(|(_, (whose, _))| *whose == owner)
+            .map(|(place, (_, name))| json!({"id": label_id(place), "name": name, "type": "user"}));
+        known.chain(own).collect()
+    }
+
+    /// Creates a label and gives its id; none if the name is taken. Names ignore case.
+    pub(super) fn create_label(&mut self, owner: usize, name: &str) -> Option<String> {
+        let lower = name.to_lowercase();
+        let taken = |label: &Value| {
+            label["name"]
+                .as_str()
+                .is_some_and(|known| known.to_lowercase() == lower)
+        };
+        if self.labels(owner).iter().any(taken) {
+            return None;
+        }
+        self.created.push((owner, name.to_owned()));
+        Some(label_id(self.created.len() - 1))
     }
 
     /// Puts a message into a mailbox; messages come in the order of their dates.
@@ -101,7 +136,7 @@ impl Mailbox {
         labels: &[&str],
         thread: Option<&str>,
         date: Timestamp,
-    ) -> &Mail {
+    ) -> &mut Mail {
         // As Gmail's ids: sixteen hexadecimal digits.
         let id = format!(
             "{:016x}",
@@ -117,8 +152,9 @@ impl Mailbox {
             text: message.text,
             html: message.html,
             attachments: message.attachments,
+            raw: None,
         });
-        self.mails.last().expect("a message was just put in")
+        self.mails.last_mut().expect("a message was just put in")
     }
 
     /// Sends a message: into the sender's Sent, and to those recipients who have an account here.
@@ -207,6 +243,20 @@ impl Mail {
             .replace('\'', "&#39;")
     }
 
+    /// The message as it travels. Those that were here from the start have text alone.
+    pub(super) fn raw(&self) -> Vec<u8> {
+        if let Some(raw) = &self.raw {
+            return raw.clone();
+        }
+        let mut raw = String::new();
+        for (name, value) in &self.headers {
+            raw.extend([name, ": ", value, "\r\n"]);
+        }
+        raw.push_str("\r\n");
+        raw.push_str(&self.text);
+        raw.into_bytes()
+    }
+
     /// The message resource.
     pub(super) fn show(&self, format: &Format<'_>) -> Value {
         let mut value = json!({
@@ -256,14 +306,14 @@ impl Mail {
         if let Some(html) = &self.html {
             parts.push(part("1", "text/html", html));
         }
-        for (name, media_type, size) in &self.attachments {
-            let number = parts.len().to_string();
+        for (number, file) in self.attachments.iter().enumerate() {
+            let id = format!("sandbox-{}-{number}", self.id);
             parts.push(json!({
-                "partId": number,
-                "mimeType": media_type,
-                "filename": name,
+                "partId": parts.len().to_string(),
+                "mimeType": file.media_type,
+                "filename": file.name,
                 "headers": [],
-                "body": {"attachmentId": format!("sandbox-{}-{number}", self.id), "size": size},
+                "body": {"attachmentId": id, "size": file.bytes.len()},
             }));
         }
         let mut payload = json!({
@@ -280,6 +330,10 @@ impl Mail {
         }
         payload
     }
+}
+
+fn label_id(place: usize) -> String {
+    format!("Label_{}", 100 + place)
 }
 
 fn part(number: &str, media_type: &str, text: &str) -> Value {

@@ -12,8 +12,15 @@ pub(super) struct Message {
     pub(super) recipients: Vec<String>,
     pub(super) text: String,
     pub(super) html: Option<String>,
-    /// Name, type and size in bytes.
-    pub(super) attachments: Vec<(String, String, usize)>,
+    pub(super) attachments: Vec<File>,
+}
+
+/// An attached file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct File {
+    pub(super) name: String,
+    pub(super) media_type: String,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// Reads a message; none if it has no header.
@@ -50,11 +57,11 @@ pub(super) fn parse(raw: &[u8]) -> Option<Message> {
             let subtype = kind.subtype().unwrap_or("octet-stream");
             format!("{}/{subtype}", kind.ctype())
         });
-        message.attachments.push((
-            part.attachment_name().unwrap_or_default().to_owned(),
-            kind.unwrap_or_else(|| "application/octet-stream".to_owned()),
-            part.contents().len(),
-        ));
+        message.attachments.push(File {
+            name: part.attachment_name().unwrap_or_default().to_owned(),
+            media_type: kind.unwrap_or_else(|| "application/octet-stream".to_owned()),
+            bytes: part.contents().to_vec(),
+        });
     }
     Some(message)
 }
@@ -98,7 +105,11 @@ mod tests {
         assert_eq!(message.header("subject"), Some("Grüße an alle"));
         assert_eq!(message.text, "Grüße, a long line");
         assert_eq!(message.html.as_deref(), Some("<p>Hi</p>"));
-        let pdf = ("a.pdf".to_owned(), "application/pdf".to_owned(), 5);
+        let pdf = File {
+            name: "a.pdf".to_owned(),
+            media_type: "application/pdf".to_owned(),
+            bytes: vec![0, 1, 2, 3, 4],
+        };
         assert_eq!(message.attachments, [pdf]);
         assert_eq!(
             message.recipients,

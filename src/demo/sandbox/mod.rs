@@ -12,6 +12,7 @@ mod data;
 pub mod faults;
 mod github;
 mod gmail;
+mod gmail_changes;
 mod google;
 mod grants;
 mod issues;

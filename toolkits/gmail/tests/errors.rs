@@ -1,4 +1,4 @@
-//! Gmail's refusals, for both tools.
+//! Gmail's refusals, for each tool.
 
 use serde_json::json;
 
@@ -93,6 +93,66 @@ async fn every_refusal_says_what_happened_and_what_to_do() {
             "gmail_send_email",
             json!({ "to": "bob@x.example", "subject": "s", "body": "b" }),
             "https://www.googleapis.com/auth/gmail.send",
+        ),
+        (
+            "gmail_read_message",
+            json!({ "message_id": "m1" }),
+            "https://www.googleapis.com/auth/gmail.readonly",
+        ),
+        (
+            "gmail_read_thread",
+            json!({ "thread_id": "t1" }),
+            "https://www.googleapis.com/auth/gmail.readonly",
+        ),
+        (
+            "gmail_reply",
+            json!({ "message_id": "m1", "body": "b" }),
+            "https://www.googleapis.com/auth/gmail.readonly",
+        ),
+        (
+            "gmail_create_draft",
+            json!({ "body": "b" }),
+            "https://www.googleapis.com/auth/gmail.compose",
+        ),
+        (
+            "gmail_create_draft",
+            json!({ "body": "b", "forward_message_id": "m1" }),
+            "https://www.googleapis.com/auth/gmail.readonly",
+        ),
+        (
+            "gmail_modify_messages",
+            json!({ "message_ids": "m1", "action": "star" }),
+            "https://www.googleapis.com/auth/gmail.modify",
+        ),
+        (
+            "gmail_trash",
+            json!({ "thread_ids": "t1" }),
+            "https://www.googleapis.com/auth/gmail.modify",
+        ),
+        (
+            "gmail_restore",
+            json!({ "message_ids": ["m1"] }),
+            "https://www.googleapis.com/auth/gmail.modify",
+        ),
+        (
+            "gmail_get_attachment",
+            json!({ "message_id": "m1", "part_id": "1" }),
+            "https://www.googleapis.com/auth/gmail.readonly",
+        ),
+        (
+            "gmail_list_drafts",
+            json!({}),
+            "https://www.googleapis.com/auth/gmail.readonly",
+        ),
+        (
+            "gmail_send_draft",
+            json!({ "draft_id": "r1" }),
+            "https://www.googleapis.com/auth/gmail.compose",
+        ),
+        (
+            "gmail_list_labels",
+            json!({}),
+            "https://www.googleapis.com/auth/gmail.labels",
         ),
     ] {
         for (status, reason, message, code, fix) in CASES {

@@ -3,6 +3,7 @@
 
 mod api;
 mod faults;
+mod mail;
 mod oauth;
 mod slack;
 

@@ -1,0 +1,150 @@
+//! `gmail_get_attachment`: a file of a message, as text or as its bytes.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::content::{self, FileInfo};
+use super::letter::{UNTRUSTED, add};
+use super::read_message::{self, CALL};
+use super::wire::Part;
+use super::{charset, html_text, piece};
+use crate::api::Api;
+use crate::error::{ErrorCode, ToolError};
+
+const DEFAULT_CHARS: u32 = 20_000;
+
+/// Read an attachment: text as it is, HTML as its text, other files in base64.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GetAttachmentArgs {
+    /// The message.
+    message_id: String,
+    /// The file's part id, from `gmail_read_message`.
+    part_id: Option<String>,
+    /// Or its name.
+    filename: Option<String>,
+    /// How much of it: 100 to 50000 characters, 20000 by default.
+    #[schemars(range(min = 100, max = 50000))]
+    max_chars: Option<u32>,
+    /// The `cursor` of an earlier result, for the next part of the same file.
+    cursor: Option<String>,
+}
+
+pub(super) async fn run(api: Api, args: GetAttachmentArgs) -> Result<String, ToolError> {
+    let id = args.message_id.trim();
+    let wanted_part = match (&args.part_id, &args.filename) {
+        (Some(part), None) => Wanted::Id(part.trim()),
+        (None, Some(name)) => Wanted::Name(name.trim()),
+        _ => {
+            return Err(ToolError::invalid_arguments(
+                "Give either `part_id` or `filename`.",
+            ));
+        }
+    };
+    let of = format!("{id} {wanted_part:?}");
+    let wanted = piece::wanted(&of, args.max_chars, DEFAULT_CHARS, args.cursor.as_deref())?;
+    let message = read_message::get(&api, id, &CALL).await?;
+    let root = message.payload.as_ref();
+    let part = root
+        .and_then(|root| wanted_part.find(root))
+        .ok_or_else(|| missing(root))?;
+    let about = content::describe(part);
+    let bytes = content::bytes(&api, &message.id, part, &CALL).await?;
+
+    let mut out = String::new();
+    add(&mut out, "Filename", &about.filename);
+    add(&mut out, "Type", &about.mime_type);
+    add(&mut out, "Size", &format!("{} bytes", bytes.len()));
+    let ids = format!("{}, message_id: {}", about.part_id, message.id);
+    add(&mut out, "part_id", &ids);
+    let (text, form) = read(part, &about, &bytes);
+    add(&mut out, "Shown as", form);
+    let (piece, place) = wanted.of(&of, &text);
+    out.push_str(&place);
+    out.push('\n');
+    out.push_str(UNTRUSTED);
+    out.push_str("\n\n");
+    out.push_str(match piece {
+        "" if wanted.is_first() => "(The file is empty.)",
+        piece => piece,
+    });
+    Ok(out)
+}
+
+#[derive(Debug)]
+enum Wanted<'a> {
+    Id(&'a str),
+    Name(&'a str),
+}
+
+impl Wanted<'_> {
+    fn find<'a>(&self, root: &'a Part) -> Option<&'a Part> {
+        content::part(root, |part| match self {
+            Self::Id(id) => content::id(part) == *id,
+            Self::Name(name) => {
+                !name.is_empty() && content::describe(part).filename.eq_ignore_ascii_case(name)
+            }
+        })
+    }
+}
+
+fn missing(root: Option<&Part>) -> ToolError {
+    let files = root.map(content::files).unwrap_or_default();
+    let ids: Vec<&str> = files
+        .iter()
+        .take(30)
+        .map(|file| file.part_id.as_str())
+        .collect();
+    let fix = if ids.is_empty() {
+        "The message has no files; check `message_id`.".to_owned()
+    } else {
+        format!(
+            "Its files have the part ids {}; `gmail_read_message` names them.",
+            ids.join(", ")
+        )
+    };
+    ToolError::new(ErrorCode::NotFound, "The message has no such file.", fix)
+}
+
+/// The file's text, or its bytes in base64, and which of them it is.
+fn read(part: &Part, about: &FileInfo, bytes: &[u8]) -> (String, &'static str) {
+    let mime_type = about.mime_type.to_ascii_lowercase();
+    if mime_type == "text/html" {
+        let (text, _) = html_text::received(&charset::text(part, bytes), true);
+        return (text, "the text of HTML");
+    }
+    let is_text = mime_type.starts_with("text/")
+        || mime_type.starts_with("message/")
+        || mime_type.ends_with("+json")
+        || mime_type.ends_with("+xml")
+        || [
+            "application/json",
+            "application/xml",
+            "application/yaml",
+            "application/x-yaml",
+            "application/csv",
+            "application/ics",
+            "application/sql",
+            "application/toml",
+            "application/javascript",
+        ]
+        .contains(&mime_type.as_str())
+        || (mime_type == "application/octet-stream" && looks_like_text(bytes));
+    if is_text {
+        (charset::text(part, bytes), "text")
+    } else {
+        // Without line breaks, so that parts can be put together again.
+        (STANDARD.encode(bytes), "base64")
+    }
+}
+
+/// Text in UTF-8 without control characters that text does not have.
+fn looks_like_text(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| {
+        !text
+            .chars()
+            .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{c}'))
+    })
+}

@@ -1,0 +1,122 @@
+//! `gmail_modify_messages`: archives, marks and labels.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::each::{self, CALL, Change, Changed, Targets};
+use super::labels;
+use crate::api::Api;
+use crate::arguments::OneOrMany;
+use crate::error::ToolError;
+
+/// Archive, mark, star or label messages or whole conversations.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ModifyArgs {
+    /// Messages, at most 100.
+    #[serde(default)]
+    message_ids: OneOrMany,
+    /// Or conversations, at most 100, with all their messages.
+    #[serde(default)]
+    thread_ids: OneOrMany,
+    /// What to do.
+    action: Option<Action>,
+    /// Names or ids of labels to add.
+    #[serde(default)]
+    add_labels: OneOrMany,
+    /// Names or ids of labels to remove.
+    #[serde(default)]
+    remove_labels: OneOrMany,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Action {
+    Archive,
+    Unarchive,
+    MarkRead,
+    MarkUnread,
+    Star,
+    Unstar,
+    Important,
+    NotImportant,
+    NotSpam,
+}
+
+impl Action {
+    /// The labels that it adds and removes.
+    fn labels(self) -> (&'static [&'static str], &'static [&'static str]) {
+        match self {
+            Self::Archive => (&[], &["INBOX"]),
+            Self::Unarchive => (&["INBOX"], &[]),
+            Self::MarkRead => (&[], &["UNREAD"]),
+            Self::MarkUnread => (&["UNREAD"], &[]),
+            Self::Star => (&["STARRED"], &[]),
+            Self::Unstar => (&[], &["STARRED"]),
+            Self::Important => (&["IMPORTANT"], &[]),
+            Self::NotImportant => (&[], &["IMPORTANT"]),
+            Self::NotSpam => (&["INBOX"], &["SPAM"]),
+        }
+    }
+}
+
+pub(super) async fn run(api: Api, args: ModifyArgs) -> Result<Changed, ToolError> {
+    let targets = Targets::read(&args.message_ids, &args.thread_ids)?;
+    let (mut add, mut remove): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+    if let Some(action) = args.action {
+        let (adds, removes) = action.labels();
+        add.extend(adds.iter().map(|id| (*id).to_owned()));
+        remove.extend(removes.iter().map(|id| (*id).to_owned()));
+    }
+    add.extend(ids(&api, "add_labels", &args.add_labels.0).await?);
+    remove.extend(ids(&api, "remove_labels", &args.remove_labels.0).await?);
+    if add.is_empty() && remove.is_empty() {
+        return Err(ToolError::invalid_arguments(
+            "Nothing is to be changed: give `action`, `add_labels` or `remove_labels`.",
+        ));
+    }
+    if let Some(both) = add.iter().find(|id| remove.contains(id)) {
+        let name = labels::name(&[], both);
+        return Err(ToolError::invalid_arguments(format!(
+            "“{name}” would be both added and removed."
+        )));
+    }
+    let change = Change::Labels { add, remove };
+    each::run(&api, targets, change, "Labels changed".to_owned()).await
+}
+
+/// The ids of labels that are named. What only a mailbox itself may give or take is refused, and
+/// Trash, which has a tool of its own.
+async fn ids(api: &Api, argument: &str, names: &[String]) -> Result<Vec<String>, ToolError> {
+    let mut ids = Vec::new();
+    let mut own = Vec::new();
+    for name in names {
+        let name = name.trim();
+        match labels::system_id(name) {
+            Some("SENT" | "DRAFT" | "CHAT") => {
+                return Err(ToolError::invalid_arguments(format!(
+                    "`{argument}` has a label that Gmail alone gives and takes: {name}."
+                )));
+            }
+            Some("TRASH" | "SPAM") => {
+                return Err(ToolError::invalid_arguments(format!(
+                    "`{argument}` has {name}: use `gmail_trash` or `gmail_restore`."
+                )));
+            }
+            Some(id) => ids.push(id.to_owned()),
+            None if name.is_empty() => {
+                return Err(ToolError::invalid_arguments(format!(
+                    "`{argument}` has an empty name."
+                )));
+            }
+            None => own.push(name),
+        }
+    }
+    if !own.is_empty() {
+        let list = labels::list(labels::request(api), &CALL).await?;
+        for name in own {
+            ids.push(labels::find(&list, name)?);
+        }
+    }
+    Ok(ids)
+}
