@@ -183,8 +183,10 @@ fn a_late_cancellation_of_every_finished_call_disturbs_nothing() {
 fn every_read_says_that_it_is_one_and_no_write_does() {
     for tool in tools() {
         let name = tool["name"].as_str().unwrap();
-        let reads = ["search", "read", "get", "list", "find"];
-        let writes = ["send", "create", "update", "delete", "add", "reply", "edit"];
+        let reads = ["search", "read", "get", "list", "find", "whoami"];
+        let writes = [
+            "send", "create", "update", "delete", "add", "reply", "edit", "commit", "submit",
+        ];
         let has = |verbs: &[&str]| name.split('_').any(|word| verbs.contains(&word));
         assert!(has(&reads) != has(&writes), "{name} is read or write");
         assert_eq!(tool["annotations"]["readOnlyHint"], has(&reads), "{name}");

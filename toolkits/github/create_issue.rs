@@ -10,15 +10,13 @@ use crate::api::Api;
 use crate::arguments::OneOrMany;
 use crate::error::ToolError;
 use crate::github::issue::{Issue, Wire};
-use crate::github::refusal::{self, Asked};
+use crate::github::refusal::Asked;
 use crate::github::repository::Repository;
-use crate::github::{duplicates, post};
+use crate::github::{BODY_LIMIT, duplicates, fetch, post};
 use crate::output::Render;
-use crate::send::outcome_unknown;
 
-/// Both limits are GitHub's, in characters.
+/// GitHub's limit, in characters.
 const TITLE_LIMIT: usize = 256;
-const BODY_LIMIT: usize = 65_536;
 
 /// Create an issue in a GitHub repository.
 ///
@@ -179,23 +177,14 @@ pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Created, ToolE
         });
     }
 
-    let response = post(&api, &path).json(&new).send().await?;
-    if response.status != StatusCode::CREATED {
-        if response.status.is_success() {
-            return Err(outcome_unknown(
-                "GitHub did not say that it created the issue",
-            ));
-        }
-        return Err(refusal::explain(
-            &response,
-            &Asked {
-                thing: format!("the repository {repository}"),
-                permission: "Issues: write",
-                hint: "Correct what it names and call again. Labels, assignees, milestone and type \
-                       must exist in the repository or its organization.",
-            },
-        ));
-    }
+    let asked = Asked {
+        thing: format!("the repository {repository}"),
+        permission: "Issues: write",
+        hint: "Correct what it names and call again. Labels, assignees, milestone and type must \
+               exist in the repository or its organization.",
+    };
+    let request = post(&api, &path).json(&new);
+    let response = fetch::written(request, StatusCode::CREATED, &asked).await?;
     let wire: Wire = response.json()?;
     warnings.extend(new.dropped(&wire));
     Ok(Created {
