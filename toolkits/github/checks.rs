@@ -204,7 +204,7 @@ fn readable<T>(
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error) if matches!(error.code, ErrorCode::Forbidden | ErrorCode::NotFound) => {
-            warnings.push(format!("Some checks are left out. {}", error.message));
+            warnings.push(format!("Some checks are left out. {error}"));
             Ok(None)
         }
         Err(error) => Err(error),

@@ -12,11 +12,8 @@ use crate::error::ToolError;
 use crate::github::issue::{Issue, Wire};
 use crate::github::refusal::Asked;
 use crate::github::repository::Repository;
-use crate::github::{BODY_LIMIT, duplicates, fetch, post};
+use crate::github::{BODY_LIMIT, duplicates, fetch, post, title};
 use crate::output::Render;
-
-/// GitHub's limit, in characters.
-const TITLE_LIMIT: usize = 256;
 
 /// Create an issue in a GitHub repository.
 ///
@@ -198,13 +195,7 @@ pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Created, ToolE
 
 impl NewIssue {
     fn of(arguments: Arguments) -> Result<Self, ToolError> {
-        let title = arguments.title.trim().to_owned();
-        let length = title.chars().count();
-        if length == 0 || length > TITLE_LIMIT || title.contains(char::is_control) {
-            return Err(ToolError::invalid_arguments(format!(
-                "`title` must be one line of 1 to {TITLE_LIMIT} characters."
-            )));
-        }
+        let title = title(&arguments.title)?;
         let body = arguments.body.filter(|body| !body.is_empty());
         if body
             .as_ref()

@@ -21,6 +21,17 @@ pub(super) fn path(path: &str) -> Result<Vec<&str>, ToolError> {
     Ok(segments)
 }
 
+/// The path of a file within a repository, as Git writes it.
+pub(super) fn file(text: &str) -> Result<String, ToolError> {
+    let segments = path(text)?;
+    if segments.is_empty() || text.ends_with('/') {
+        return Err(ToolError::invalid_arguments(
+            "`path` must name a file within the repository.",
+        ));
+    }
+    Ok(segments.join("/"))
+}
+
 /// A branch, tag or commit (`git check-ref-format`). `name` is the argument's.
 pub(super) fn reference<'a>(name: &str, text: &'a str) -> Result<&'a str, ToolError> {
     let text = text.trim();
@@ -43,14 +54,18 @@ pub(super) fn reference<'a>(name: &str, text: &'a str) -> Result<&'a str, ToolEr
 
 #[cfg(test)]
 mod tests {
-    use super::{path, reference};
+    use super::{file, path, reference};
 
     #[test]
     fn paths_stay_within_the_repository() {
         assert_eq!(path("/src/a b.rs/").unwrap(), ["src", "a b.rs"]);
         assert!(path("").unwrap().is_empty() && path("/").unwrap().is_empty());
+        assert_eq!(file("src/é.rs").unwrap(), "src/é.rs");
         for wrong in ["a/../b", "..", "a//b", "./a", "a/\r\nb", "a\0"] {
             assert!(path(wrong).is_err(), "{wrong:?}");
+        }
+        for wrong in ["", "/", "src/"] {
+            assert!(file(wrong).is_err(), "{wrong:?}");
         }
     }
 

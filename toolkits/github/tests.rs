@@ -1,14 +1,20 @@
 //! The GitHub tools against a GitHub on loopback.
 
 mod add_comment;
+mod commit_files;
 mod create_issue;
+mod create_pull_request;
 mod fuzz;
 mod get_file;
 mod get_issue;
+mod history;
 mod pull_request;
 mod pull_request_diff;
 mod search_code;
 mod search_issues;
+mod submit_review;
+mod whoami;
+mod workflow_runs;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
