@@ -8,6 +8,7 @@ use crate::error::ToolError;
 use crate::tool::{Annotations, Declaration, Scopes, Tool};
 
 mod add_comment;
+mod changes;
 mod checks;
 mod commit_files;
 mod conversation;
