@@ -4,6 +4,7 @@
 mod api;
 mod faults;
 mod oauth;
+mod repository;
 
 use std::time::Duration;
 
