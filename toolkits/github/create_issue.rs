@@ -18,11 +18,10 @@ use crate::output::Render;
 /// Create an issue in a GitHub repository.
 ///
 /// Looks for issues with a similar title first and lists them in the result; they do not stop it.
-/// With `dry_run` nothing is created and the result shows what would be sent.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
-    /// The repository: `owner/name`, its name along with `owner`, or its address on github.com.
+    /// `owner/name`, or its address on github.com.
     repo: String,
     /// The repository's owner, if `repo` does not name it.
     #[serde(default)]
@@ -38,7 +37,7 @@ pub(super) struct Arguments {
     /// Logins of people to assign.
     #[serde(default)]
     assignees: OneOrMany,
-    /// The number of a milestone of the repository.
+    /// A milestone's number.
     #[serde(default)]
     #[schemars(range(min = 1))]
     milestone: Option<u64>,

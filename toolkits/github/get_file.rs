@@ -22,8 +22,7 @@ const FOLDER_LIMIT: usize = 1000;
 
 /// Read a file of a GitHub repository by line range, or list a folder.
 ///
-/// The text follows after a few header lines; a header says which `start_line` goes on when there
-/// is more.
+/// A header says which `start_line` goes on when there is more.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
