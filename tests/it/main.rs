@@ -25,6 +25,7 @@ mod faults;
 mod flood;
 mod flows;
 mod frames;
+mod github_tools;
 mod growth;
 mod host;
 mod hosts;

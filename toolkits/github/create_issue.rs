@@ -10,24 +10,18 @@ use crate::api::Api;
 use crate::arguments::OneOrMany;
 use crate::error::ToolError;
 use crate::github::issue::{Issue, Wire};
-use crate::github::refusal::{self, Asked};
+use crate::github::refusal::Asked;
 use crate::github::repository::Repository;
-use crate::github::{duplicates, post};
+use crate::github::{BODY_LIMIT, duplicates, fetch, post, title};
 use crate::output::Render;
-use crate::send::outcome_unknown;
-
-/// Both limits are GitHub's, in characters.
-const TITLE_LIMIT: usize = 256;
-const BODY_LIMIT: usize = 65_536;
 
 /// Create an issue in a GitHub repository.
 ///
 /// Looks for issues with a similar title first and lists them in the result; they do not stop it.
-/// With `dry_run` nothing is created and the result shows what would be sent.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
-    /// The repository: `owner/name`, its name along with `owner`, or its address on github.com.
+    /// `owner/name`, or its address on github.com.
     repo: String,
     /// The repository's owner, if `repo` does not name it.
     #[serde(default)]
@@ -43,7 +37,7 @@ pub(super) struct Arguments {
     /// Logins of people to assign.
     #[serde(default)]
     assignees: OneOrMany,
-    /// The number of a milestone of the repository.
+    /// A milestone's number.
     #[serde(default)]
     #[schemars(range(min = 1))]
     milestone: Option<u64>,
@@ -179,23 +173,14 @@ pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Created, ToolE
         });
     }
 
-    let response = post(&api, &path).json(&new).send().await?;
-    if response.status != StatusCode::CREATED {
-        if response.status.is_success() {
-            return Err(outcome_unknown(
-                "GitHub did not say that it created the issue",
-            ));
-        }
-        return Err(refusal::explain(
-            &response,
-            &Asked {
-                thing: format!("the repository {repository}"),
-                permission: "Issues: write",
-                hint: "Correct what it names and call again. Labels, assignees, milestone and type \
-                       must exist in the repository or its organization.",
-            },
-        ));
-    }
+    let asked = Asked {
+        thing: format!("the repository {repository}"),
+        permission: "Issues: write",
+        hint: "Correct what it names and call again. Labels, assignees, milestone and type must \
+               exist in the repository or its organization.",
+    };
+    let request = post(&api, &path).json(&new);
+    let response = fetch::written(request, StatusCode::CREATED, &asked).await?;
     let wire: Wire = response.json()?;
     warnings.extend(new.dropped(&wire));
     Ok(Created {
@@ -209,13 +194,7 @@ pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Created, ToolE
 
 impl NewIssue {
     fn of(arguments: Arguments) -> Result<Self, ToolError> {
-        let title = arguments.title.trim().to_owned();
-        let length = title.chars().count();
-        if length == 0 || length > TITLE_LIMIT || title.contains(char::is_control) {
-            return Err(ToolError::invalid_arguments(format!(
-                "`title` must be one line of 1 to {TITLE_LIMIT} characters."
-            )));
-        }
+        let title = title(&arguments.title)?;
         let body = arguments.body.filter(|body| !body.is_empty());
         if body
             .as_ref()

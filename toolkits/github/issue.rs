@@ -19,6 +19,8 @@ pub(super) struct Wire {
     pub(super) number: u64,
     pub(super) title: String,
     pub(super) state: String,
+    #[serde(default)]
+    pub(super) state_reason: Option<String>,
     pub(super) html_url: String,
     pub(super) repository_url: String,
     pub(super) user: Option<WireUser>,
@@ -180,10 +182,17 @@ impl Issue {
 impl Wire {
     /// The labels' names.
     pub(super) fn label_names(&self) -> impl Iterator<Item = &str> {
-        self.labels.iter().filter_map(|label| match label {
-            WireLabel::Object { name } => name.as_deref(),
-            WireLabel::Name(name) => Some(name),
-        })
+        self.labels.iter().filter_map(WireLabel::name)
+    }
+}
+
+impl WireLabel {
+    /// Its name, which GitHub does not promise.
+    pub(super) fn name(&self) -> Option<&str> {
+        match self {
+            Self::Object { name } => name.as_deref(),
+            Self::Name(name) => Some(name),
+        }
     }
 }
 

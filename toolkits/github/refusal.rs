@@ -93,8 +93,15 @@ pub(super) fn explain(response: &Response, asked: &Asked) -> ToolError {
         ),
         StatusCode::GONE => ToolError::new(
             ErrorCode::Rejected,
-            format!("Issues are switched off for {thing}."),
+            format!("Issues are switched off for {thing}, or it was deleted."),
             "Use another repository, or ask its owner to enable issues in its settings.",
+        ),
+        StatusCode::CONFLICT => ToolError::new(
+            ErrorCode::Rejected,
+            format!(
+                "GitHub cannot do that with {thing} now: the repository is empty or something changed it at the same time."
+            ),
+            "Look at its present state, then call again.",
         ),
         StatusCode::UNPROCESSABLE_ENTITY => unprocessable(&body, asked),
         status if status.is_redirection() => ToolError::new(
@@ -111,24 +118,31 @@ pub(super) fn explain(response: &Response, asked: &Asked) -> ToolError {
     }
 }
 
-/// Whether GitHub's headers say that an OAuth app's token is too narrow. A GitHub App's token has
-/// no scopes, and its header is empty.
+/// Whether GitHub's headers say that an OAuth app's token is too narrow for a private repository.
 fn lacks_repo_scope(response: &Response) -> bool {
-    let scopes = |name: &str| -> Vec<String> {
-        let header = response.headers.get(name);
-        header
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-            .split(',')
-            .map(|scope| scope.trim().to_owned())
-            .filter(|scope| !scope.is_empty())
-            .collect()
+    let accepted = scopes(response, "x-accepted-oauth-scopes").unwrap_or_default();
+    accepted.iter().any(|scope| scope == "repo") && lacks_scope(response, "repo")
+}
+
+/// Whether the token is an OAuth app's and has not `scope`. A GitHub App's token has no scopes: the
+/// header of scopes is missing or empty, and there is one of permissions instead ("Troubleshooting
+/// the REST API" in GitHub's documentation).
+pub(super) fn lacks_scope(response: &Response, scope: &str) -> bool {
+    let Some(granted) = scopes(response, "x-oauth-scopes") else {
+        return false;
     };
-    let granted = scopes("x-oauth-scopes");
-    let accepted = scopes("x-accepted-oauth-scopes");
-    !granted.is_empty()
-        && accepted.iter().any(|scope| scope == "repo")
-        && !granted.iter().any(|scope| scope == "repo")
+    let app = granted.is_empty()
+        && response
+            .headers
+            .contains_key("x-accepted-github-permissions");
+    !app && !granted.iter().any(|known| known == scope)
+}
+
+/// The scopes of a header; None if it is not there.
+pub(super) fn scopes(response: &Response, header: &str) -> Option<Vec<String>> {
+    let text = response.headers.get(header)?.to_str().ok()?;
+    let scopes = text.split(',').map(|scope| scope.trim().to_owned());
+    Some(scopes.filter(|scope| !scope.is_empty()).collect())
 }
 
 /// 422: what does not fit is named by `field` and `code`; the message is quoted where there is

@@ -21,19 +21,18 @@ const QUERY_LIMIT: usize = 2000;
 
 /// Search issues and pull requests on GitHub.
 ///
-/// Returns one line of facts for each: title, number, state, author, labels, assignees, dates, link.
 /// `query` takes GitHub's search operators, such as `in:title`, `-label:wontfix`, `created:>2026-01-01`
 /// or `is:merged`; the other arguments add operators to it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
-    /// Words to look for and search operators. May be left out when another filter is given.
+    /// Words to look for and search operators.
     #[serde(default)]
     query: Option<String>,
     /// Issues or pull requests (default: issue).
     #[serde(default, rename = "type")]
     kind: Option<Type>,
-    /// The repository: `owner/name`, its name along with `owner`, or its address on github.com.
+    /// `owner/name`, or its address on github.com.
     #[serde(default)]
     repo: Option<String>,
     /// The repository's owner; without `repo`, everything of this user or organization.
@@ -45,10 +44,10 @@ pub(super) struct Arguments {
     /// Only open or only closed ones (default: all).
     #[serde(default)]
     state: Option<State>,
-    /// Login of who wrote it; `@me` is the acting account.
+    /// Login of who wrote it, or `@me`.
     #[serde(default)]
     author: Option<String>,
-    /// Login of who it is assigned to; `@me` is the acting account, `none` is nobody.
+    /// Login of who it is assigned to, `@me` or `none`.
     #[serde(default)]
     assignee: Option<String>,
     /// Names of labels that it must all have.

@@ -1,10 +1,85 @@
 //! The GitHub tools against a GitHub on loopback.
 
+mod add_comment;
+mod commit_files;
 mod create_issue;
+mod create_pull_request;
 mod fuzz;
+mod get_file;
+mod get_issue;
+mod history;
+mod pull_request;
+mod pull_request_diff;
+mod search_code;
 mod search_issues;
+mod submit_review;
+mod whoami;
+mod workflow_runs;
 
+use axum::Json;
+use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+
+use crate::error::ErrorCode;
+use crate::fake::{Provider, Seen, run};
+
+/// A page of a list; `more` as GitHub says it, with a link that must not be followed.
+fn page(items: &Value, more: bool) -> Response {
+    let mut response = Json(items).into_response();
+    if more {
+        let link = "<https://evil.example/steal?page=2>; rel=\"next\"";
+        response.headers_mut().insert("link", link.parse().unwrap());
+    }
+    response
+}
+
+/// Every argument that names something within a repository cannot leave it: nothing is sent.
+async fn assert_refused_unsent(tool: &str, good: &Value, wrong: &[(&str, Value)]) {
+    let provider = Provider::start(|_: &Seen, _| Json(json!({}))).await;
+    let common = [
+        ("repo", json!("x/../../user")),
+        ("repo", json!("octo/app\r\nHost: evil")),
+        ("repo", json!("https://evil.example/octo/app")),
+        ("owner", json!("../../evil")),
+        ("no_such_argument", json!(1)),
+    ];
+    for (name, value) in common.iter().chain(wrong) {
+        let mut arguments = good.clone();
+        arguments[*name] = value.clone();
+        let error = run(&provider, tool, arguments).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidArguments, "{name}: {error}");
+    }
+    assert!(provider.seen().is_empty(), "{:?}", provider.seen());
+}
+
+/// What a private repository looks like to an OAuth app without `repo` ends in a step-up.
+async fn assert_steps_up(tool: &str, arguments: &Value) {
+    let provider = Provider::start(|_: &Seen, _| {
+        let headers = [
+            ("x-oauth-scopes", "gist"),
+            ("x-accepted-oauth-scopes", "repo"),
+        ];
+        (axum::http::StatusCode::NOT_FOUND, headers, "{}")
+    })
+    .await;
+    let error = run(&provider, tool, arguments.clone()).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::MissingScopes, "{tool}: {error}");
+    assert_eq!(error.missing_scopes, ["repo"], "{tool}");
+}
+
+/// All tools of the server together may take 15,000 tokens of a model's context; a token is about
+/// four characters.
+#[test]
+fn the_list_of_tools_stays_within_its_share_of_a_models_context() {
+    let tools = super::tools();
+    let length = |tool: &crate::tool::Tool| {
+        let schema = serde_json::to_string(&*tool.input_schema).unwrap();
+        tool.name.len() + tool.title.len() + tool.description.len() + schema.len()
+    };
+    let lengths: Vec<_> = tools.iter().map(|it| (it.name, length(it) / 4)).collect();
+    let all: usize = lengths.iter().map(|(_, tokens)| tokens).sum();
+    assert!(all <= tools.len() * 330, "{all} tokens: {lengths:?}");
+}
 
 /// An issue as GitHub's REST API describes it, with parts that nobody needs.
 fn issue(number: u64) -> Value {

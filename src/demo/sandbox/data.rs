@@ -6,7 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::demo::sandbox::issues::{Issue, Repository};
+use crate::demo::sandbox::git::Git;
+use crate::demo::sandbox::issues::{Issue, Proposal, Remark, Repository};
 use crate::demo::sandbox::mailbox::Mailbox;
 use crate::demo::sandbox::mime;
 use crate::demo::sandbox::workspace::{Conversation, Kind, Member, Message, Ts, Workspace};
@@ -39,6 +40,21 @@ pub(super) const ACCOUNTS: [Account; 2] = [
         login: "grace",
         github_id: 1906,
     },
+];
+
+/// The files of every repository, and of the branch that its pull requests propose.
+const FILES: &[(&str, &str)] = &[
+    ("README.md", "# Engine\n\nTurn the crank.\n"),
+    ("docs/cards.md", "Columns and holes.\n"),
+    ("src/mill.rs", "fn mill() {\n    ring(bell());\n}\n"),
+];
+const ROLLBACK: &[(&str, &str)] = &[
+    (
+        "README.md",
+        "# Engine\n\nTurn the crank. To roll back, pull the lever.\n",
+    ),
+    ("docs/cards.md", "Columns and holes.\n"),
+    ("src/mill.rs", "fn mill() {\n    ring(bell());\n}\n"),
 ];
 
 pub(super) const TEAM_ID: &str = "T0SANDBOX1";
@@ -261,7 +277,19 @@ impl Project {
             author: matter.author,
             assignees: matter.assignees,
             labels: matter.labels,
-            comments: matter.comments,
+            remarks: (0..matter.comments)
+                .map(|number| Remark {
+                    author: "katherine".to_owned(),
+                    text: format!("Remark {}.", number + 1),
+                    time: before(now, matter.hours),
+                })
+                .collect(),
+            proposal: matter.pull.then(|| Proposal {
+                head: "rollback".to_owned(),
+                base: "main".to_owned(),
+                draft: false,
+                reviews: Vec::new(),
+            }),
             created: before(now, matter.hours),
             updated: before(now, matter.hours / 2),
         });
@@ -271,6 +299,11 @@ impl Project {
             private: self.private,
             labels: self.labels,
             issues: issues.collect(),
+            git: Git::start(
+                &[("main", FILES), ("rollback", ROLLBACK)],
+                "ada",
+                before(now, 1000),
+            ),
         }
     }
 }

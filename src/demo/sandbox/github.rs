@@ -11,6 +11,7 @@ use crate::demo::sandbox::data::ACCOUNTS;
 use crate::demo::sandbox::faults::Endpoint;
 use crate::demo::sandbox::grants::Allowed;
 use crate::demo::sandbox::issues::{Issue, Repository, conditions, user};
+use crate::demo::sandbox::repository;
 use crate::demo::sandbox::server::{Call, json_response, token_endpoint};
 use crate::demo::sandbox::{Site, World};
 
@@ -32,6 +33,10 @@ pub(super) fn endpoint(call: &Call) -> Endpoint {
         (Method::GET, ["api", "repos", _, _, "issues"]) => Endpoint::Api("issues/list-for-repo"),
         (Method::POST, ["api", "repos", _, _, "issues"]) => Endpoint::Api("issues/create"),
         (Method::GET, ["api", "repos", _, _, "issues", _]) => Endpoint::Api("issues/get"),
+        (Method::GET, ["api", "search", "code"]) => Endpoint::Api("search/code"),
+        (method, ["api", "repos", _, _, rest @ ..]) => {
+            Endpoint::Api(repository::operation(&method, rest))
+        }
         _ => Endpoint::Api("unknown"),
     }
 }
@@ -93,11 +98,11 @@ pub(super) fn problem(status: StatusCode, message: &str) -> Response {
     json_response(status, &value)
 }
 
-fn not_found() -> Response {
+pub(super) fn not_found() -> Response {
     problem(StatusCode::NOT_FOUND, "Not Found")
 }
 
-fn invalid(errors: &Value) -> Response {
+pub(super) fn invalid(errors: &Value) -> Response {
     let value = json!({
         "message": "Validation Failed",
         "errors": errors,
@@ -107,13 +112,14 @@ fn invalid(errors: &Value) -> Response {
     json_response(StatusCode::UNPROCESSABLE_ENTITY, &value)
 }
 
-struct Request<'a> {
-    call: &'a Call,
+/// A call of one account.
+pub(super) struct Request<'a> {
+    pub(super) call: &'a Call,
     api: String,
-    login: &'static str,
+    pub(super) login: &'static str,
     app: bool,
     allowed: &'a Allowed,
-    now: Timestamp,
+    pub(super) now: Timestamp,
 }
 
 impl Request<'_> {
@@ -127,6 +133,7 @@ impl Request<'_> {
                 json_response(StatusCode::OK, &value)
             }
             Endpoint::Api("search/issues-and-pull-requests") => self.search(repositories),
+            Endpoint::Api("search/code") => self.search_code(repositories),
             Endpoint::Api("unknown") => not_found(),
             Endpoint::Api(operation) => {
                 let path = self.call.path();
@@ -153,7 +160,7 @@ impl Request<'_> {
         !repository.private || self.holds("repo")
     }
 
-    fn may_write(&self, repository: &Repository) -> bool {
+    pub(super) fn may_write(&self, repository: &Repository) -> bool {
         self.holds("repo") || (!repository.private && self.holds("public_repo"))
     }
 
@@ -176,7 +183,7 @@ impl Request<'_> {
                 )
             }
             "issues/create" => self.create(repository),
-            _ => {
+            "issues/get" => {
                 let number = self.call.path.last().and_then(|text| text.parse().ok());
                 let found = |issue: &&Issue| Some(issue.number) == number;
                 match repository.issues.iter().find(found) {
@@ -184,7 +191,45 @@ impl Request<'_> {
                     None => not_found(),
                 }
             }
+            _ => repository::answer(self, operation, repository),
         }
+    }
+
+    /// Files that have all words; `repo:` is the only operator that counts.
+    fn search_code(&self, repositories: &[Repository]) -> Response {
+        let query = self.call.query("q").unwrap_or_default();
+        let (operators, words): (Vec<&str>, Vec<&str>) = query
+            .split_whitespace()
+            .partition(|word| word.contains(':'));
+        if words.is_empty() {
+            return invalid(&json!([{"resource": "Search", "field": "q", "code": "missing"}]));
+        }
+        let mut items = Vec::new();
+        for repository in repositories.iter().filter(|it| self.may_read(it)) {
+            let name = repository.full_name();
+            let named = |it: &&&str| it.starts_with("repo:");
+            if operators
+                .iter()
+                .find(named)
+                .is_some_and(|it| it[5..] != name)
+            {
+                continue;
+            }
+            for path in repository.git.paths("HEAD") {
+                let content = repository.git.read("HEAD", path).unwrap_or_default();
+                if words.iter().all(|word| content.contains(word)) {
+                    items.push(json!({
+                        "name": path, "path": path, "html_url": format!("https://github.example.test/{name}/{path}"),
+                        "repository": {"full_name": name},
+                        "text_matches": [{"property": "content", "fragment": content}],
+                    }));
+                }
+            }
+        }
+        let total = items.len();
+        let (page, link) = self.cut(items);
+        let value = json!({"total_count": total, "incomplete_results": false, "items": page});
+        linked(json_response(StatusCode::OK, &value), link)
     }
 
     fn search(&self, repositories: &[Repository]) -> Response {
@@ -221,7 +266,7 @@ impl Request<'_> {
         let ascending = self.call.query("order") == Some("asc");
         found.sort_by(|(_, one), (_, other)| {
             let order = match self.call.query("sort") {
-                Some("comments") => one.comments.cmp(&other.comments),
+                Some("comments") => one.remarks.len().cmp(&other.remarks.len()),
                 Some("updated") => one.updated.cmp(&other.updated),
                 _ => one.created.cmp(&other.created),
             };
@@ -265,7 +310,8 @@ impl Request<'_> {
             author: self.login.to_owned(),
             assignees,
             labels: strings(&body["labels"]),
-            comments: 0,
+            remarks: Vec::new(),
+            proposal: None,
             created: self.now,
             updated: self.now,
         };
@@ -275,7 +321,7 @@ impl Request<'_> {
     }
 
     /// One page of a list, with the `Link` header of the next.
-    fn page(&self, items: Vec<Value>) -> Response {
+    pub(super) fn page(&self, items: Vec<Value>) -> Response {
         let (items, link) = self.cut(items);
         linked(json_response(StatusCode::OK, &json!(items)), link)
     }

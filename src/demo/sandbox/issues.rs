@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::demo::sandbox::data::ACCOUNTS;
+use crate::demo::sandbox::git::Git;
 
 /// A repository with its issues, oldest first.
 #[derive(Clone, Debug)]
@@ -16,6 +17,7 @@ pub(super) struct Repository {
     /// Names and colours.
     pub(super) labels: BTreeMap<String, String>,
     pub(super) issues: Vec<Issue>,
+    pub(super) git: Git,
 }
 
 /// An issue, or a pull request, which is one too at GitHub.
@@ -29,9 +31,38 @@ pub(super) struct Issue {
     pub(super) author: String,
     pub(super) assignees: Vec<String>,
     pub(super) labels: Vec<String>,
-    pub(super) comments: u64,
+    pub(super) remarks: Vec<Remark>,
+    /// Of a pull request.
+    pub(super) proposal: Option<Proposal>,
     pub(super) created: Timestamp,
     pub(super) updated: Timestamp,
+}
+
+/// A comment.
+#[derive(Clone, Debug)]
+pub(super) struct Remark {
+    pub(super) author: String,
+    pub(super) text: String,
+    pub(super) time: Timestamp,
+}
+
+/// What a pull request proposes.
+#[derive(Clone, Debug)]
+pub(super) struct Proposal {
+    pub(super) head: String,
+    pub(super) base: String,
+    pub(super) draft: bool,
+    /// As GitHub shows them.
+    pub(super) reviews: Vec<Value>,
+}
+
+impl Remark {
+    /// The comment object, short.
+    pub(super) fn show(&self, page: &str) -> Value {
+        json!({"id": self.text.len(), "user": user(&self.author), "body": self.text,
+               "created_at": self.time, "updated_at": self.time,
+               "html_url": format!("{page}#issuecomment")})
+    }
 }
 
 /// One condition of a search.
@@ -185,7 +216,7 @@ impl Repository {
             "assignee": assignees.first(),
             "assignees": assignees,
             "milestone": null,
-            "comments": issue.comments,
+            "comments": issue.remarks.len(),
             "created_at": issue.created,
             "updated_at": issue.updated,
             "closed_at": closed,
@@ -203,6 +234,33 @@ impl Repository {
             });
         }
         value
+    }
+}
+
+impl Repository {
+    /// The pull request object; None for an issue.
+    pub(super) fn show_pull(&self, issue: &Issue) -> Option<Value> {
+        let proposal = issue.proposal.as_ref()?;
+        let mut value = self.show_issue(issue, "");
+        let files = self.git.diff(&proposal.base, &proposal.head);
+        let lines = |name: &str| files.iter().filter_map(|it| it[name].as_u64()).sum::<u64>();
+        let end = |branch: &str| {
+            json!({"ref": branch, "label": format!("{}:{branch}", self.owner),
+                   "sha": self.git.resolve(branch).unwrap_or_default()})
+        };
+        value["head"] = end(&proposal.head);
+        value["base"] = end(&proposal.base);
+        value["draft"] = json!(proposal.draft);
+        value["merged_at"] = json!((!issue.open).then_some(issue.updated));
+        value["mergeable"] = json!(issue.open.then_some(true));
+        value["mergeable_state"] = json!("clean");
+        value["additions"] = json!(lines("additions"));
+        value["deletions"] = json!(lines("deletions"));
+        value["changed_files"] = json!(files.len());
+        value["commits"] = json!(1);
+        value["review_comments"] = json!(0);
+        value["requested_reviewers"] = json!([]);
+        Some(value)
     }
 }
 

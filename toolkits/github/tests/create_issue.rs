@@ -316,10 +316,22 @@ const REFUSALS: &[Refusal] = &[
         code: ErrorCode::MissingScopes,
         says: &["permission"],
     },
-    // A GitHub App's token has no scopes: its header is there and empty.
+    // An OAuth app's token that was given no scope.
     Refusal {
         status: 404,
         headers: &[("x-oauth-scopes", ""), ("x-accepted-oauth-scopes", "repo")],
+        body: "{}",
+        code: ErrorCode::MissingScopes,
+        says: &["permission"],
+    },
+    // A GitHub App's token has no scopes: its header may be there, but empty.
+    Refusal {
+        status: 404,
+        headers: &[
+            ("x-oauth-scopes", ""),
+            ("x-accepted-oauth-scopes", "repo"),
+            ("x-accepted-github-permissions", "issues=write"),
+        ],
         body: "{}",
         code: ErrorCode::NotFound,
         says: &["installed"],

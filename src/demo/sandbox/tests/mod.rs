@@ -5,6 +5,7 @@ mod api;
 mod faults;
 mod mail;
 mod oauth;
+mod repository;
 mod slack;
 
 use std::time::Duration;
