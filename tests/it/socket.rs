@@ -404,11 +404,13 @@ async fn another_user_gets_nothing_from_the_socket_and_nothing_is_sent_to_theirs
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     open_to_all(&path, world.home());
     let script = format!(
-        "import socket,sys\ns=socket.socket(socket.AF_UNIX)\ns.bind({path:?})\ns.listen()\n\
+        "import os,socket,sys\ns=socket.socket(socket.AF_UNIX)\nnew={path:?}+'.new'\n\
+         s.bind(new)\ns.listen()\nos.rename(new,{path:?})\n\
          c,_=s.accept()\nsys.stdout.write(repr(c.recv(100)))"
     );
     let child = as_nobody(&script).unwrap();
-    while UnixStream::connect(&path).is_err() && !path.exists() {
+    // It listens as soon as it has its name.
+    while !path.exists() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let me = Caller::local();

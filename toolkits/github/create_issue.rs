@@ -23,7 +23,7 @@ use crate::output::Render;
 pub(super) struct Arguments {
     /// `owner/name`, or its address on github.com.
     repo: String,
-    /// The repository's owner, if `repo` does not name it.
+    /// The owner, if `repo` does not name it.
     #[serde(default)]
     owner: Option<String>,
     /// The title, one line of at most 256 characters.
@@ -41,7 +41,7 @@ pub(super) struct Arguments {
     #[serde(default)]
     #[schemars(range(min = 1))]
     milestone: Option<u64>,
-    /// The name of an issue type of the organization, such as `Bug`.
+    /// An issue type of the organization, such as `Bug`.
     #[serde(default, rename = "type")]
     kind: Option<String>,
     /// Look for similar issues first.

@@ -52,7 +52,7 @@ pub(super) struct Arguments {
     /// Only for the head of this pull request.
     #[serde(default)]
     pull_number: Option<u64>,
-    /// Say what failed in the newest failed runs of the page (up to 3).
+    /// Say what failed in the newest failed runs (up to 3).
     #[serde(default)]
     failures: bool,
     /// How many (1 to 30, default 10).
