@@ -1,5 +1,7 @@
 //! The life of a call: one tool, run with a grant from the broker, and recorded.
 
+mod fingerprint;
+mod keyed;
 mod recording;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,11 +9,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 use valetkey_toolkits::api::{Api, ApiSettings, Renew};
+use valetkey_toolkits::arguments::{ACCOUNT, DRY_RUN, PREVIEW_ID};
 use valetkey_toolkits::error::{ErrorCode, ToolError};
 use valetkey_toolkits::output::Output;
 use valetkey_toolkits::tool::Tool;
 
-use crate::broker::{Access, Broker, BrokerError, Consent, Denied, Granted, Requirement};
+use crate::broker::{
+    Access, Broker, BrokerError, ConnectionId, Consent, Denied, Granted, Requirement,
+};
+use crate::call::keyed::Keyed;
 use crate::call::recording::Recording;
 use crate::caller::Caller;
 use crate::clock::Clock;
@@ -54,6 +60,21 @@ pub enum Outcome {
     Denied(Denied),
     /// The broker could not decide.
     Broken(BrokerError),
+}
+
+/// Why a tool did not finish.
+#[derive(Debug)]
+enum Stop {
+    /// The tool says so.
+    Tool(ToolError),
+    /// The broker failed.
+    Broken(BrokerError),
+}
+
+impl From<ToolError> for Stop {
+    fn from(error: ToolError) -> Self {
+        Self::Tool(error)
+    }
 }
 
 impl Outcome {
@@ -110,27 +131,84 @@ impl Calls {
                 return (Outcome::Broken(error), recording);
             }
             let renewal = Renewal::default();
+            let connection = granted.connection;
             let api = self.api(call.caller, granted, &renewal);
             let result;
-            (result, recording) = run_tool(call, api, recording).await;
-            match result {
+            (result, recording) = self.run_tool(call, api, connection, recording).await;
+            let error = match result {
                 Ok(output) => return (Outcome::Finished(output), recording),
-                Err(error) if error.code == ErrorCode::MissingScopes && !stepped_up => {
+                Err(Stop::Broken(error)) => return (Outcome::Broken(error), recording),
+                Err(Stop::Tool(error)) => error,
+            };
+            match error.code {
+                ErrorCode::MissingScopes if !stepped_up => {
                     stepped_up = true;
                     recording.needs(&error.missing_scopes);
-                    requirement
-                        .scopes
-                        .extend(error.missing_scopes.into_iter().map(|scope| vec![scope]));
+                    let missing = error.missing_scopes.into_iter();
+                    requirement.scopes.extend(missing.map(|scope| vec![scope]));
                 }
-                Err(error) if error.code == ErrorCode::Unauthorized => match renewal.failure() {
+                ErrorCode::Unauthorized => match renewal.failure() {
                     // The grant is not known to be dead, so nobody is asked to connect again.
                     Some(failure) => return (Outcome::Broken(failure), recording),
                     None if refused => return (Outcome::Failed(error), recording),
                     None => refused = true,
                 },
-                Err(error) => return (Outcome::Failed(error), recording),
+                _ => return (Outcome::Failed(error), recording),
             }
         }
+    }
+
+    async fn run_tool(
+        &self,
+        call: Call<'_>,
+        api: Api,
+        connection: ConnectionId,
+        recording: Recording,
+    ) -> (Result<Output, Stop>, Recording) {
+        let is_dry_run = is_dry_run(call);
+        if call.tool.annotations.read_only || is_dry_run {
+            let arguments = Value::Object(call.arguments.clone());
+            let result = call.tool.run(api, arguments).await.map(|mut output| {
+                if is_dry_run {
+                    let of_call = fingerprint::of_call(call, connection);
+                    output.name_preview(&fingerprint::of_preview(of_call, &output));
+                }
+                output
+            });
+            return (result.map_err(Stop::Tool), recording);
+        }
+        if let Err(error) = self.check_preview(call, &api, connection).await {
+            return (Err(error.into()), recording);
+        }
+        let keyed = Keyed::of(call, &self.broker, connection);
+        write(call, api, keyed, recording).await
+    }
+
+    /// Refuses what differs from the preview that the call names.
+    async fn check_preview(
+        &self,
+        call: Call<'_>,
+        api: &Api,
+        connection: ConnectionId,
+    ) -> Result<(), ToolError> {
+        let Some(named) = call.arguments.get(PREVIEW_ID).and_then(Value::as_str) else {
+            return Ok(());
+        };
+        let mut arguments = call.arguments.clone();
+        arguments.remove(PREVIEW_ID);
+        arguments.insert(DRY_RUN.to_owned(), true.into());
+        let shown = call.tool.run(api.clone(), arguments.into()).await?;
+        let of_call = fingerprint::of_call(call, connection);
+        if fingerprint::of_preview(of_call, &shown) == named {
+            return Ok(());
+        }
+        Err(ToolError::new(
+            ErrorCode::PreviewChanged,
+            "What would be done now is not what the dry run with this `preview_id` showed: the \
+             arguments, the account or what they refer to are not the same. Nothing was done.",
+            "Repeat the dry run, and then the call with the same arguments and the new \
+             `preview_id`.",
+        ))
     }
 
     fn api(&self, caller: &Caller, granted: Granted, renewal: &Renewal) -> Api {
@@ -188,7 +266,7 @@ fn requirement(call: Call<'_>) -> Requirement {
         provider: tool.provider.to_owned(),
         account: call
             .arguments
-            .get("account")
+            .get(ACCOUNT)
             .and_then(Value::as_str)
             .map(str::to_owned),
         scopes: tool
@@ -201,20 +279,27 @@ fn requirement(call: Call<'_>) -> Requirement {
     }
 }
 
+/// Shows what a call would do, and does not do it.
+fn is_dry_run(call: Call<'_>) -> bool {
+    call.tool.takes(DRY_RUN) && call.arguments.get(DRY_RUN) == Some(&Value::Bool(true))
+}
+
 /// A read ends with its caller. A write goes on to its end even if the caller leaves, because a
 /// dropped one could stop between two of its requests; its record goes with it.
-async fn run_tool(
+async fn write(
     call: Call<'_>,
     api: Api,
+    keyed: Option<Keyed>,
     mut recording: Recording,
-) -> (Result<Output, ToolError>, Recording) {
+) -> (Result<Output, Stop>, Recording) {
     let arguments = Value::Object(call.arguments.clone());
-    if call.tool.annotations.read_only {
-        return (call.tool.run(api, arguments).await, recording);
-    }
     let tool = call.tool.clone();
     let write = async move {
-        let result = tool.run(api, arguments).await;
+        let run = tool.run(api, arguments);
+        let result = match keyed {
+            Some(keyed) => keyed.run(run).await,
+            None => run.await.map_err(Stop::Tool),
+        };
         recording.ran(&result);
         (result, recording)
     };

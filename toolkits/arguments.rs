@@ -10,7 +10,15 @@ use serde_json::Value;
 
 use crate::error::ToolError;
 use crate::sanitize::{shorten, visible};
-use crate::schema::ACCOUNT;
+
+/// The argument that every tool has: it names the connection that acts.
+pub const ACCOUNT: &str = "account";
+/// The argument of writes that show what they would do when it is true.
+pub const DRY_RUN: &str = "dry_run";
+/// The argument of the same writes that binds them to what a dry run showed.
+pub const PREVIEW_ID: &str = "preview_id";
+/// The argument of writes that would be done twice when repeated.
+pub const IDEMPOTENCY_KEY: &str = "idempotency_key";
 
 /// A list of strings that may also be given as a single string, which is what models send for a
 /// list of one. Not given or `null` is the empty list (with `#[serde(default)]`).
@@ -63,6 +71,26 @@ impl<'de> Visitor<'de> for OneOrManyVisitor {
         }
         Ok(OneOrMany(many))
     }
+}
+
+/// Takes `name` out, which the server reads and no tool does: a short text of visible characters.
+pub(crate) fn take_shared(
+    arguments: &mut serde_json::Map<String, Value>,
+    name: &str,
+) -> Result<(), ToolError> {
+    let fits = match arguments.remove(name) {
+        None | Some(Value::Null) => true,
+        Some(Value::String(text)) => {
+            (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+        }
+        Some(_) => false,
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(ToolError::invalid_arguments(format!(
+        "`{name}`: must be 1 to 64 visible ASCII characters without spaces."
+    )))
 }
 
 /// Reads the arguments of a tool. `account` is not the tool's: it chose the `Api`.

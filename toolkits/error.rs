@@ -45,6 +45,12 @@ pub enum ErrorCode {
     RateLimited,
     /// The provider could not be reached or did not answer in time. Nothing was changed.
     Unreachable,
+    /// A call with the same `idempotency_key` is still running.
+    InProgress,
+    /// A call with the same `idempotency_key` did it; its answer was not kept.
+    AlreadyDone,
+    /// What would be done is not what the preview showed.
+    PreviewChanged,
     /// A write was sent and its answer lost: it may or may not have happened.
     OutcomeUnknown,
     /// The provider refused the request for a reason of its own.

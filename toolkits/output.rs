@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::arguments::PREVIEW_ID;
 use crate::sanitize::visible;
 
 /// The text of a typed result is cut here, in characters: a page of a list is meant to fit.
@@ -27,6 +28,26 @@ pub struct Output {
     pub text: String,
     /// The same facts, valid against the tool's output schema. None for raw-text tools.
     pub structured: Option<Map<String, Value>>,
+}
+
+impl Output {
+    /// Adds a word of ours about the result.
+    pub fn warn(&mut self, warning: &str) {
+        if let Some(structured) = &mut self.structured
+            && let Some(Value::Array(warnings)) = structured.get_mut("warnings")
+        {
+            warnings.push(warning.into());
+        }
+        self.text = format!("Note: {warning}\n\n{}", self.text);
+    }
+
+    /// Says what the call has to name that is to do what this dry run showed.
+    pub fn name_preview(&mut self, id: &str) {
+        if let Some(structured) = &mut self.structured {
+            structured.insert(PREVIEW_ID.to_owned(), id.into());
+        }
+        write!(self.text, "\n{PREVIEW_ID}: {id}").expect("a string takes every write");
+    }
 }
 
 /// How a typed result reads as text. Concise, names first, every fact of the struct included,

@@ -4,8 +4,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-/// The argument that every tool has: the broker reads it, no tool does.
-pub(crate) const ACCOUNT: &str = "account";
+use crate::arguments::{ACCOUNT, IDEMPOTENCY_KEY, PREVIEW_ID};
 
 /// The description and the input schema of an argument struct.
 ///
@@ -63,6 +62,25 @@ pub(crate) fn of_result<R: JsonSchema>() -> Map<String, Value> {
         }
     }
     schema
+}
+
+/// Adds what a write that can be previewed has: `preview_id`, to be named and to be told.
+pub(crate) fn add_preview(input: &mut Map<String, Value>, output: Option<&mut Map<String, Value>>) {
+    let about = "From a `dry_run` with the same arguments: do it only if it is exactly that.";
+    let named = json!({ "type": "string", "description": about });
+    properties(input).insert(PREVIEW_ID.to_owned(), named);
+    if let Some(output) = output {
+        let about = "Of a dry run: names what it showed.";
+        let told = json!({ "type": "string", "description": about });
+        properties(output).insert(PREVIEW_ID.to_owned(), told);
+    }
+}
+
+/// Adds what a write has that would be done twice when repeated.
+pub(crate) fn add_idempotency_key(input: &mut Map<String, Value>) {
+    let about = "Your own name for this call: for 24 hours a repetition with it does nothing.";
+    let property = json!({ "type": "string", "maxLength": 64, "description": about });
+    properties(input).insert(IDEMPOTENCY_KEY.to_owned(), property);
 }
 
 /// The `properties` of an object schema.

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::api::Api;
+use crate::arguments::{DRY_RUN, IDEMPOTENCY_KEY, PREVIEW_ID};
 use crate::error::ToolError;
 use crate::output::{Output, Render};
 use crate::{arguments, output, schema};
@@ -136,7 +137,7 @@ impl Tool {
                 }
             })
         });
-        Self::assemble::<A>(declaration, Some(Arc::new(schema::of_result::<R>())), run)
+        Self::assemble::<A>(declaration, Some(schema::of_result::<R>()), run)
     }
 
     /// Makes a tool whose result is raw text (a diff, a file, a log, a mail body): it has no
@@ -164,10 +165,17 @@ impl Tool {
 
     fn assemble<A: DeserializeOwned + JsonSchema>(
         declaration: Declaration,
-        output_schema: Option<Arc<Map<String, Value>>>,
+        output_schema: Option<Map<String, Value>>,
         run: Run,
     ) -> Self {
-        let (description, input_schema) = schema::of_arguments::<A>();
+        let (description, mut input_schema) = schema::of_arguments::<A>();
+        let mut output_schema = output_schema;
+        if takes(&input_schema, DRY_RUN) {
+            schema::add_preview(&mut input_schema, output_schema.as_mut());
+        }
+        if !declaration.annotations.read_only && !declaration.annotations.idempotent {
+            schema::add_idempotency_key(&mut input_schema);
+        }
         Self {
             name: declaration.name,
             toolkit: declaration.toolkit,
@@ -177,7 +185,7 @@ impl Tool {
             scopes: declaration.scopes,
             annotations: declaration.annotations,
             input_schema: Arc::new(input_schema),
-            output_schema,
+            output_schema: output_schema.map(Arc::new),
             check: |arguments| arguments::parse::<A>(arguments).map(|_| ()),
             run,
         }
@@ -185,13 +193,35 @@ impl Tool {
 
     /// Says whether `arguments` fit, so that a call that cannot run asks nobody for consent.
     pub fn check(&self, arguments: Value) -> Result<(), ToolError> {
-        (self.check)(arguments)
+        (self.check)(self.own(arguments)?)
+    }
+
+    /// Whether it has the argument `name`.
+    pub fn takes(&self, name: &str) -> bool {
+        takes(&self.input_schema, name)
+    }
+
+    /// The arguments without those that the server reads, which are checked here.
+    fn own(&self, mut arguments: Value) -> Result<Value, ToolError> {
+        if let Some(arguments) = arguments.as_object_mut() {
+            for name in [PREVIEW_ID, IDEMPOTENCY_KEY] {
+                if self.takes(name) {
+                    arguments::take_shared(arguments, name)?;
+                }
+            }
+        }
+        Ok(arguments)
     }
 
     /// Runs the tool. `arguments` must be a JSON object.
     pub async fn run(&self, api: Api, arguments: Value) -> Result<Output, ToolError> {
-        (self.run)(api, arguments).await
+        (self.run)(api, self.own(arguments)?).await
     }
+}
+
+fn takes(input_schema: &Map<String, Value>, name: &str) -> bool {
+    let properties = input_schema.get("properties").and_then(Value::as_object);
+    properties.is_some_and(|properties| properties.contains_key(name))
 }
 
 impl std::fmt::Debug for Tool {

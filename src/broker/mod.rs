@@ -7,6 +7,7 @@
 mod access;
 mod directory;
 mod error;
+mod keyed_call;
 mod owner;
 mod port;
 mod seat;
@@ -30,6 +31,7 @@ pub use crate::broker::access::{
 };
 use crate::broker::directory::Directory;
 pub use crate::broker::error::{BrokerError, CallbackError, ErrorKind, LinkError, OwnerError};
+pub use crate::broker::keyed_call::{Begun, KeyedAttempt, KeyedCallKey, KeyedEnd, MOST_KEPT};
 use crate::broker::owner::Owner;
 use crate::broker::seat::{Seat, Seats};
 use crate::broker::socket::message::{Answer, Operation};
@@ -42,7 +44,8 @@ use crate::http::Http;
 use crate::oauth::provider::Provider;
 use crate::store::alias::Alias;
 use crate::store::export::Exported;
-use crate::store::records::{ConnectionId, FlowId};
+pub use crate::store::records::ConnectionId;
+use crate::store::records::FlowId;
 use crate::store::upkeep::{KeyIds, MasterKeyRotated, Vacuumed};
 
 /// What a broker is made of.

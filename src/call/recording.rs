@@ -9,7 +9,7 @@ use valetkey_toolkits::output::Output;
 
 use crate::audit::{self, AuditKind, AuditOutcome, Event, Hex};
 use crate::broker::{Broker, BrokerError, Granted};
-use crate::call::{Call, Calls, Outcome};
+use crate::call::{Call, Calls, Outcome, Stop};
 use crate::clock::Clock;
 
 /// What is known of a call so far. When it is dropped before [`Recording::finish`], because the
@@ -63,10 +63,11 @@ impl Recording {
     }
 
     /// The tool has ended like this. More may follow, if somebody still waits.
-    pub(super) fn ran(&mut self, result: &Result<Output, ToolError>) {
+    pub(super) fn ran(&mut self, result: &Result<Output, Stop>) {
         self.change(|event| match result {
             Ok(output) => finished(event, output),
-            Err(error) => failed(event, error),
+            Err(Stop::Tool(error)) => failed(event, error),
+            Err(Stop::Broken(error)) => broken(event, error),
         });
     }
 
@@ -100,9 +101,7 @@ impl Recording {
             Outcome::Failed(error) => failed(event, error),
             Outcome::Consent(_) => ended(event, AuditOutcome::Consent, None),
             Outcome::Denied(denied) => ended(event, AuditOutcome::Denied, Some(denied.code())),
-            Outcome::Broken(error) => {
-                ended(event, AuditOutcome::Broken, Some(error.kind().as_str()))
-            }
+            Outcome::Broken(error) => broken(event, error),
         });
         let Err(error) = self.write().await else {
             return outcome;
@@ -200,6 +199,10 @@ fn finished(event: Event, output: &Output) -> Event {
 fn failed(event: Event, error: &ToolError) -> Event {
     let code = serde_json::to_value(error.code).expect("a unit variant is a string");
     ended(event, AuditOutcome::Failed, code.as_str())
+}
+
+fn broken(event: Event, error: &BrokerError) -> Event {
+    ended(event, AuditOutcome::Broken, Some(error.kind().as_str()))
 }
 
 fn ended(event: Event, outcome: AuditOutcome, code: Option<&str>) -> Event {

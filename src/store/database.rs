@@ -1,7 +1,11 @@
 //! The trees of an open store: what is read, and how a change becomes durable.
 
+mod change;
 pub(super) mod rotation;
 mod vacuum;
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::fs::File;
@@ -9,24 +13,23 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use sled::transaction::{
-    ConflictableTransactionError, TransactionError, Transactional, TransactionalTree,
-};
-use sled::{Db, IVec, Tree};
+use sled::transaction::{ConflictableTransactionError, TransactionError, Transactional};
+use sled::{Db, Tree};
 use zeroize::Zeroizing;
 
 use crate::caller::Caller;
 use crate::seal::keyring::Keyring;
-use crate::store::audit::trail::{Pen, Trail};
+use crate::store::audit::trail::Trail;
 use crate::store::audit::{AuditPage, AuditQuery, Point, Verdict};
 use crate::store::backup;
 use crate::store::cure;
+use crate::store::database::change::{Trees, awaited_state};
 use crate::store::error::StoreError;
+use crate::store::keyed_call::{KeyedCall, KeyedCallKey};
 use crate::store::keys::Keys;
 use crate::store::lock::OwnerLock;
-use crate::store::records::{Connection, ConnectionId, Flow, FlowId, FlowStatus};
+use crate::store::records::{Connection, ConnectionId, Flow, FlowId};
 use crate::store::rows::{self, RowError};
 use crate::store::sled::Change;
 use crate::store::space::{self, Reserve};
@@ -39,6 +42,7 @@ pub(super) struct Database {
     connections: Tree,
     flows: Tree,
     states: Tree,
+    keyed_calls: Tree,
     audit: Trail,
     tally: Tally,
     meta: Tree,
@@ -53,12 +57,6 @@ pub(super) struct Database {
     /// later `fsync` that succeeds says nothing about the pages of one that failed.
     broken: OnceLock<StoreError>,
     lock: OwnerLock,
-}
-
-/// As much of a record as a put has to know of the one it replaces.
-#[derive(Deserialize)]
-struct Version {
-    version: u64,
 }
 
 type Refused = ConflictableTransactionError<StoreError>;
@@ -76,10 +74,11 @@ impl Database {
             db.open_tree(name)
                 .map_err(|error| StoreError::sled(&dir, &error))
         };
-        let (connections, flows, states, meta) = (
+        let (connections, flows, states, keyed_calls, meta) = (
             tree(rows::CONNECTIONS)?,
             tree(rows::FLOWS)?,
             tree(rows::STATES)?,
+            tree(rows::KEYED_CALLS)?,
             tree(rows::META)?,
         );
         let audit = Trail::open(dir.clone(), tree(rows::AUDIT)?, &keys.keyring())?;
@@ -90,6 +89,7 @@ impl Database {
             connections,
             flows,
             states,
+            keyed_calls,
             audit,
             tally,
             meta,
@@ -155,6 +155,23 @@ impl Database {
         self.read_all(self.flows.iter(), rows::FLOWS)
     }
 
+    pub(super) fn keyed_call(&self, key: &KeyedCallKey) -> Result<Option<KeyedCall>, StoreError> {
+        self.check_writable()?;
+        self.read(&self.keyed_calls, rows::KEYED_CALLS, &key.row())
+    }
+
+    /// The keyed calls of a caller, or of all.
+    pub(super) fn keyed_calls(
+        &self,
+        caller: Option<&Caller>,
+    ) -> Result<Vec<KeyedCall>, StoreError> {
+        let found = match caller {
+            Some(caller) => self.keyed_calls.scan_prefix(rows::caller_prefix(caller)),
+            None => self.keyed_calls.iter(),
+        };
+        self.read_all(found, rows::KEYED_CALLS)
+    }
+
     pub(super) fn audit(&self, query: &AuditQuery) -> Result<AuditPage, StoreError> {
         self.audit.page(&self.keyring(), query)
     }
@@ -182,10 +199,7 @@ impl Database {
         // The lock is poisoned only by a panic in here, which `check_writable` then reports.
         let _writing = self.writing.lock();
         self.check_writable()?;
-        let is_put = |change: &&Change| {
-            !matches!(change, Change::DeleteConnection(..) | Change::DeleteFlow(_))
-        };
-        let puts = changes.iter().filter(is_put).count();
+        let puts = changes.iter().filter(|change| change.is_put()).count();
         space::check(&self.dir, &self.dir, reserve + space::of_rows(puts))?;
         // First: what is deleted must not come back from a copy.
         if changes
@@ -202,12 +216,20 @@ impl Database {
             &self.connections,
             &self.flows,
             &self.states,
+            &self.keyed_calls,
             self.audit.tree(),
         );
-        let applied = trees.transaction(|(connections, flows, states, audit)| {
+        let applied = trees.transaction(|(connections, flows, states, keyed_calls, audit)| {
             let mut pen = pen.clone();
+            let trees = Trees {
+                connections,
+                flows,
+                states,
+                keyed_calls,
+                audit,
+            };
             for change in changes {
-                self.apply(change, connections, flows, states, (audit, &mut pen))?;
+                self.apply(change, &trees, &mut pen)?;
             }
             Ok(pen)
         });
@@ -268,72 +290,6 @@ impl Database {
         self.log
             .sync_all()
             .map_err(|error| StoreError::io(&self.dir, "cannot be made durable", &error))
-    }
-
-    fn apply(
-        &self,
-        change: &Change,
-        connections: &TransactionalTree,
-        flows: &TransactionalTree,
-        states: &TransactionalTree,
-        (audit, pen): (&TransactionalTree, &mut Pen),
-    ) -> Result<(), Refused> {
-        match change {
-            Change::PutConnection(connection) => {
-                let key = rows::connection_key(&connection.caller, connection.id);
-                let stored = connections.get(key)?;
-                let stored: Option<Version> = self.stored(stored, rows::CONNECTIONS, &key)?;
-                replaces(connection.version, stored.map(|stored| stored.version))?;
-                let row = rows::seal(&self.keyring(), rows::CONNECTIONS, &key, connection);
-                connections.insert(&key, self.sealed(row)?)?;
-            }
-            Change::DeleteConnection(caller, id) => {
-                connections.remove(&rows::connection_key(caller, *id))?;
-            }
-            Change::PutFlow(flow) => {
-                let key = &flow.id.0;
-                let stored: Option<Flow> = self.stored(flows.get(key)?, rows::FLOWS, key)?;
-                replaces(flow.version, stored.as_ref().map(|stored| stored.version))?;
-                if let Some(state) = stored.as_ref().and_then(awaited_state) {
-                    states.remove(state)?;
-                }
-                if let Some(state) = awaited_state(flow) {
-                    let row = rows::seal(&self.keyring(), rows::STATES, state, &flow.id);
-                    states.insert(state, self.sealed(row)?)?;
-                }
-                let row = rows::seal(&self.keyring(), rows::FLOWS, key, flow);
-                flows.insert(key, self.sealed(row)?)?;
-            }
-            Change::DeleteFlow(id) => {
-                let stored: Option<Flow> = self.stored(flows.get(id.0)?, rows::FLOWS, &id.0)?;
-                if let Some(state) = stored.as_ref().and_then(awaited_state) {
-                    states.remove(state)?;
-                }
-                flows.remove(&id.0)?;
-            }
-            Change::AppendAudit { record, keep } => {
-                self.audit
-                    .append(&self.keyring(), audit, pen, record, *keep)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The record of a row that a transaction found.
-    fn stored<R: DeserializeOwned>(
-        &self,
-        value: Option<IVec>,
-        name: &str,
-        key: &[u8],
-    ) -> Result<Option<R>, Refused> {
-        let Some(value) = value else { return Ok(None) };
-        self.row(rows::open(&self.keyring(), name, key, &value))
-            .map_err(Refused::Abort)
-    }
-
-    /// The value of a row that a transaction puts.
-    fn sealed(&self, value: Result<Vec<u8>, RowError>) -> Result<Vec<u8>, Refused> {
-        self.row(value).map_err(Refused::Abort)
     }
 
     fn row<T>(&self, row: Result<T, RowError>) -> Result<T, StoreError> {
@@ -410,162 +366,5 @@ impl Database {
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Database({})", self.dir.display())
-    }
-}
-
-/// The digest of the `state` that the flow waits for, if it does.
-fn awaited_state(flow: &Flow) -> Option<&[u8; 32]> {
-    match &flow.status {
-        FlowStatus::AtProvider { state_digest, .. } => Some(state_digest),
-        _ => None,
-    }
-}
-
-/// A put must carry the stored version plus one; a row that is absent has version 0.
-fn replaces(version: u64, stored: Option<u64>) -> Result<(), Refused> {
-    if version.checked_sub(1) == Some(stored.unwrap_or(0)) {
-        Ok(())
-    } else {
-        Err(Refused::Abort(StoreError::Conflict))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::fd::OwnedFd;
-    use std::os::unix::fs::MetadataExt;
-    use std::path::Path;
-
-    use jiff::Timestamp;
-    use secrecy::SecretString;
-    use tempfile::TempDir;
-
-    use super::*;
-    use crate::clock::Clock;
-    use crate::config::MasterKeySource;
-    use crate::seal::master::MasterKey;
-    use crate::store::open;
-    use crate::store::tests::{connection, flow};
-
-    fn opened(dir: &Path, key: &MasterKeySource) -> Database {
-        open::open(dir, key, &Clock::standing_at(Timestamp::UNIX_EPOCH)).unwrap()
-    }
-
-    fn key() -> MasterKeySource {
-        let line = MasterKey::generate().to_line();
-        MasterKeySource::Environment(SecretString::from(line.as_str()))
-    }
-
-    /// A pipe cannot be synced, so it stands for a disk that fails.
-    fn failing_file() -> File {
-        let (_, writer) = std::io::pipe().unwrap();
-        File::from(OwnedFd::from(writer))
-    }
-
-    #[test]
-    fn the_file_that_is_synced_is_the_one_that_sled_writes() {
-        let folder = TempDir::new().unwrap();
-        let dir = folder.path().join("vault");
-        let database = opened(&dir, &key());
-        let before = database.log.metadata().unwrap();
-        let row = connection(1, &Caller::local(), 1, &"t".repeat(4_000));
-        database.commit(&[Change::PutConnection(row)]).unwrap();
-        let after = database.log.metadata().unwrap();
-        assert!(
-            after.len() > before.len() + 8_000,
-            "the row went into this file"
-        );
-        let named = std::fs::metadata(dir.join("sled/db")).unwrap();
-        assert_eq!((after.dev(), after.ino()), (named.dev(), named.ino()));
-    }
-
-    #[test]
-    fn a_commit_that_cannot_be_synced_is_refused_and_so_is_every_later_one() {
-        let folder = TempDir::new().unwrap();
-        let (dir, key) = (folder.path().join("vault"), key());
-        let mut database = opened(&dir, &key);
-        let me = Caller::local();
-        let put = |version, id| Change::PutConnection(connection(version, &me, id, "token"));
-        let put_flow = Change::PutFlow(flow(1, 1, FlowStatus::Pending));
-        database.commit(&[put(1, 1), put_flow]).unwrap();
-
-        let log = std::mem::replace(&mut database.log, failing_file());
-        let written = log.metadata().unwrap().len();
-        let error = database.commit(&[put(1, 2)]).unwrap_err().to_string();
-        assert!(error.contains("cannot be made durable"), "{error}");
-        let came_first = log.metadata().unwrap().len() > written;
-        assert!(came_first, "sled writes before we sync");
-        assert_eq!(database.check_writable().unwrap_err().to_string(), error);
-
-        database.log = log;
-        let again = database.commit(&[put(1, 3)]).unwrap_err().to_string();
-        assert_eq!(again, error, "a disk that works again does not heal it");
-        assert!(
-            database
-                .connection(&me, ConnectionId([1; 8]))
-                .unwrap()
-                .is_some()
-        );
-        assert_eq!(
-            database.flow(FlowId([1; 32])).unwrap_err().to_string(),
-            error
-        );
-        assert_eq!(database.flows().unwrap_err().to_string(), error);
-        assert_eq!(
-            database.flow_by_state(&[1; 32]).unwrap_err().to_string(),
-            error
-        );
-        drop(database);
-
-        let database = opened(&dir, &key);
-        assert!(
-            database
-                .connection(&me, ConnectionId([3; 8]))
-                .unwrap()
-                .is_none()
-        );
-        assert_eq!(database.flows().unwrap().len(), 1);
-        database.commit(&[put(1, 3)]).unwrap();
-    }
-
-    #[test]
-    fn a_full_disk_refuses_a_write_untouched_and_the_next_one_works_when_there_is_space() {
-        let folder = TempDir::new().unwrap();
-        let mut database = opened(&folder.path().join("vault"), &key());
-        let me = Caller::local();
-        let put = |version, id| Change::PutConnection(connection(version, &me, id, "token"));
-        database.commit(&[put(1, 1)]).unwrap();
-
-        let written = database.log.metadata().unwrap().len();
-        database.reserve.begin = u64::MAX / 2;
-        let full = |done| matches!(done, Err(StoreError::Full { .. }));
-        assert!(full(database.commit(&[put(1, 2)])));
-        assert!(full(
-            database.commit(&[Change::DeleteFlow(FlowId([1; 32]))])
-        ));
-        assert_eq!(database.log.metadata().unwrap().len(), written);
-        database.check_writable().unwrap();
-        assert_eq!(database.connections(&me).unwrap().len(), 1);
-        database
-            .finish(&[put(2, 1)])
-            .expect("what was begun may be finished");
-        database.reserve.finish = u64::MAX / 2;
-        assert!(full(database.finish(&[put(3, 1)])));
-
-        database.reserve = Reserve::USUAL;
-        database.commit(&[put(1, 2), put(3, 1)]).unwrap();
-        assert_eq!(database.connections(&me).unwrap().len(), 2);
-    }
-
-    #[test]
-    fn a_conflict_does_not_close_the_store_for_writing() {
-        let folder = TempDir::new().unwrap();
-        let database = opened(&folder.path().join("vault"), &key());
-        let put = |version| Change::PutConnection(connection(version, &Caller::local(), 1, "t"));
-        assert!(matches!(
-            database.commit(&[put(2)]),
-            Err(StoreError::Conflict)
-        ));
-        database.commit(&[put(1)]).unwrap();
     }
 }

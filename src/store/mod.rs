@@ -4,6 +4,7 @@ pub mod alias;
 pub mod audit;
 pub mod error;
 pub mod export;
+pub mod keyed_call;
 pub mod records;
 pub mod sled;
 pub mod upkeep;

@@ -15,7 +15,9 @@ pub(super) const CONNECTIONS: &str = "connections";
 pub(super) const FLOWS: &str = "flows";
 /// SHA-256 of a `state` → the flow id that waits for it.
 pub(super) const STATES: &str = "states";
-
+/// Caller digest and digest of tool and key, 16 bytes each →
+/// [`crate::store::keyed_call::KeyedCall`].
+pub(super) const KEYED_CALLS: &str = "keyed_calls";
 /// The audit log; see [`crate::store::audit::trail`].
 pub(super) const AUDIT: &str = "audit";
 /// What is kept once: [`GENERATION`].
@@ -25,7 +27,7 @@ pub(super) const META: &str = "meta";
 pub(super) const GENERATION: &[u8] = b"generation";
 
 /// The trees whose values are sealed with their tree's name and their key.
-pub(super) const SEALED: [&str; 5] = [CONNECTIONS, FLOWS, STATES, AUDIT, META];
+pub(super) const SEALED: [&str; 6] = [CONNECTIONS, FLOWS, STATES, KEYED_CALLS, AUDIT, META];
 
 /// A record of more bytes than this is refused; see [`crate::store::open::SEGMENT_BYTES`].
 pub(super) const LIMIT: usize = 10 * 1024;

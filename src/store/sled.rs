@@ -19,6 +19,7 @@ use crate::seal;
 use crate::store::audit::{AuditPage, AuditQuery, AuditRecord, Point, Verdict};
 use crate::store::database::Database;
 use crate::store::error::StoreError;
+use crate::store::keyed_call::{KeyedCall, KeyedCallKey};
 use crate::store::keys::Keys;
 use crate::store::open;
 use crate::store::records::{Connection, ConnectionId, Flow, FlowId};
@@ -54,6 +55,10 @@ pub enum Change {
     PutFlow(Flow),
     /// Deletes a flow, whatever its version.
     DeleteFlow(FlowId),
+    /// Inserts or replaces a keyed call.
+    PutKeyedCall(KeyedCall),
+    /// Deletes a keyed call, whatever its version.
+    DeleteKeyedCall(KeyedCallKey),
     /// Appends a record to the audit log, unless it has one of the same request already.
     AppendAudit {
         /// The record. Its number is assigned here.
@@ -61,6 +66,19 @@ pub enum Change {
         /// How many records are kept.
         keep: u64,
     },
+}
+
+impl Change {
+    /// Whether it adds to the database.
+    pub(super) fn is_put(&self) -> bool {
+        match self {
+            Self::PutConnection(_)
+            | Self::PutFlow(_)
+            | Self::PutKeyedCall(_)
+            | Self::AppendAudit { .. } => true,
+            Self::DeleteConnection(..) | Self::DeleteFlow(_) | Self::DeleteKeyedCall(_) => false,
+        }
+    }
 }
 
 impl Store {
@@ -151,6 +169,19 @@ impl Store {
     /// Every flow, expired ones included. There are at most 10,000.
     pub async fn flows(&self) -> Result<Vec<Flow>, StoreError> {
         self.on_disk(Database::flows).await
+    }
+
+    /// A call that was made with an idempotency key.
+    pub async fn keyed_call(&self, key: KeyedCallKey) -> Result<Option<KeyedCall>, StoreError> {
+        self.on_disk(move |database| database.keyed_call(&key))
+            .await
+    }
+
+    /// The keyed calls of a caller, or of all, old ones included.
+    pub async fn keyed_calls(&self, caller: Option<&Caller>) -> Result<Vec<KeyedCall>, StoreError> {
+        let caller = caller.cloned();
+        self.on_disk(move |database| database.keyed_calls(caller.as_ref()))
+            .await
     }
 
     /// A page of the audit log.

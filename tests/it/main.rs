@@ -42,6 +42,7 @@ mod resumption;
 mod rounds;
 mod scopes;
 mod sdk_clients;
+mod sends;
 mod session;
 mod slack_tools;
 mod socket;

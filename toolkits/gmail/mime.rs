@@ -1,11 +1,15 @@
 //! The message as it travels (RFC 5322, RFC 2045).
 
+use std::fmt::Write as _;
+
 use mail_builder::headers::HeaderType;
 use mail_builder::headers::address::Address;
+use mail_builder::headers::content_type::ContentType;
 use mail_builder::headers::message_id::MessageId;
 use mail_builder::headers::raw::Raw;
 use mail_builder::headers::text::Text;
 use mail_builder::mime::MimePart;
+use sha2::{Digest, Sha256};
 
 use super::attachments::File;
 use super::body::Body;
@@ -29,13 +33,13 @@ impl Mail<'_> {
     /// layers as there is need for.
     ///
     /// Date and Message-ID are left to Gmail: a generated one would name this machine or its clock.
-    /// Bcc is written: it is where Gmail learns of blind copies, and it removes the field.
+    /// The same mail is written the same each time: what was previewed is what goes. Bcc is written: it is where Gmail learns of blind copies, and it removes the field.
     pub(super) fn write(&self) -> Vec<u8> {
         let text = MimePart::new("text/plain", self.body.text.as_str());
         let content = match &self.body.html {
             None => text,
             Some(html) => MimePart::new(
-                "multipart/alternative",
+                self.multipart("alternative"),
                 vec![text, MimePart::new("text/html", html.as_str())],
             ),
         };
@@ -47,7 +51,7 @@ impl Mail<'_> {
                     .attachment(file.about.filename.as_str())
             });
             MimePart::new(
-                "multipart/mixed",
+                self.multipart("mixed"),
                 std::iter::once(content).chain(files).collect::<Vec<_>>(),
             )
         };
@@ -74,6 +78,25 @@ impl Mail<'_> {
         let mut bytes = Vec::new();
         whole.write_part(&mut bytes);
         bytes
+    }
+}
+
+impl Mail<'_> {
+    /// A content type with a boundary that depends on the content alone, and that nobody can write
+    /// into a content whose digest it is (RFC 2046 §5.1.1).
+    fn multipart(&self, subtype: &str) -> ContentType<'static> {
+        let mut digest = Sha256::new();
+        digest.update(subtype);
+        digest.update(&self.body.text);
+        digest.update(self.body.html.as_deref().unwrap_or_default());
+        for file in self.files {
+            digest.update(&file.bytes);
+        }
+        let mut boundary = String::from("valetkey-");
+        for byte in &digest.finalize()[..16] {
+            write!(boundary, "{byte:02x}").expect("a string takes every write");
+        }
+        ContentType::new(format!("multipart/{subtype}")).attribute("boundary", boundary)
     }
 }
 

@@ -9,6 +9,7 @@ mod callback;
 mod connections;
 mod deadlines;
 mod flows;
+mod keyed_calls;
 mod other_account;
 mod perform;
 mod refresh;

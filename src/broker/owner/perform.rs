@@ -80,6 +80,11 @@ impl Owner {
             Operation::Unseal { context, sealed } => {
                 Answer::Unseal(self.store().open_handle(&context, &sealed))
             }
+            Operation::BeginKeyed(attempt) => Answer::BeginKeyed(self.begin_keyed(&attempt).await?),
+            Operation::EndKeyed(attempt, end) => {
+                self.end_keyed(&attempt, end).await?;
+                Answer::EndKeyed
+            }
             Operation::KeyIds => Answer::KeyIds(self.key_ids().await?),
             Operation::RotateKey { replacing } => {
                 Answer::RotateKey(self.rotate_key(replacing).await?)

@@ -26,6 +26,7 @@ impl Owner {
                     .extend(self.disconnect(caller, connection.id).await?);
             }
         }
+        self.forget_keyed_calls(caller).await?;
         let kept = revoked.connections.iter();
         let kept = kept.filter(|done| done.revoked != Ok(true)).count();
         let at = self.now();

@@ -48,6 +48,9 @@ impl Owner {
                 tracing::warn!(%error, "the vault was not looked after");
             }
             drop(store);
+            if let Err(error) = self.sweep_keyed_calls().await {
+                tracing::warn!(%error, "old idempotency keys were not forgotten");
+            }
             tokio::time::sleep(EVERY).await;
         }
     }

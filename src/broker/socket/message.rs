@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::{AuditPage, AuditQuery, Event, Hex, Point, Verdict};
 use crate::broker::{
-    Access, ConnectionView, Disconnected, ErrorKind, FlowOutcome, Imported, Renamed, Requirement,
-    RevokedUser,
+    Access, Begun, ConnectionView, Disconnected, ErrorKind, FlowOutcome, Imported, KeyedAttempt,
+    KeyedEnd, Renamed, Requirement, RevokedUser,
 };
 use crate::caller::Caller;
 use crate::store::alias::Alias;
@@ -137,6 +137,8 @@ pub(in crate::broker) enum Operation {
         context: Vec<u8>,
         sealed: Vec<u8>,
     },
+    BeginKeyed(Box<KeyedAttempt>),
+    EndKeyed(Box<KeyedAttempt>, KeyedEnd),
     KeyIds,
     RotateKey {
         /// The data key that seals.
@@ -179,6 +181,8 @@ pub(in crate::broker) enum Answer {
     Notice(Option<String>),
     Seal(Vec<u8>),
     Unseal(Option<Vec<u8>>),
+    BeginKeyed(Begun),
+    EndKeyed,
     KeyIds(KeyIds),
     RotateKey(KeyIds),
     RotateMasterKey(MasterKeyRotated),

@@ -234,7 +234,6 @@ async fn arguments_that_do_not_fit_are_refused_unsent() {
         ("body", json!("x".repeat(65_537))),
         ("milestone", json!("next")),
         ("labels", json!([1])),
-        ("preview_id", json!("p")),
     ] {
         let mut arguments = everything();
         arguments[name] = value;
