@@ -1,5 +1,6 @@
 //! The life of a call: one tool, run with a grant from the broker, and recorded.
 
+mod confirm;
 mod fingerprint;
 mod keyed;
 mod recording;
@@ -14,13 +15,16 @@ use valetkey_toolkits::error::{ErrorCode, ToolError};
 use valetkey_toolkits::output::Output;
 use valetkey_toolkits::tool::Tool;
 
+use crate::audit::Hex;
 use crate::broker::{
     Access, Broker, BrokerError, ConnectionId, Consent, Denied, Granted, Requirement,
 };
+pub use crate::call::confirm::Confirmation;
 use crate::call::keyed::Keyed;
 use crate::call::recording::Recording;
 use crate::caller::Caller;
 use crate::clock::Clock;
+use crate::config::policy::ConfirmSends;
 use crate::http::Http;
 
 /// What a call works with. Clones share it.
@@ -32,6 +36,8 @@ pub struct Calls {
     pub http: Http,
     /// The clock.
     pub clock: Clock,
+    /// What the person is asked about.
+    pub confirm_sends: ConfirmSends,
 }
 
 /// One call of one tool.
@@ -45,6 +51,8 @@ pub struct Call<'a> {
     pub arguments: &'a Map<String, Value>,
     /// The program that asks, as it calls itself; shown on the connect page.
     pub client_name: Option<&'a str>,
+    /// The [`Confirmation`] that the person has agreed to: nothing else is done.
+    pub confirmed: Option<Hex<16>>,
 }
 
 /// How a call ended.
@@ -58,6 +66,8 @@ pub enum Outcome {
     Consent(Consent),
     /// No, and a link would not help.
     Denied(Denied),
+    /// The person has to agree first; then the same call can be run again, with that.
+    Confirm(Box<Confirmation>),
     /// The broker could not decide.
     Broken(BrokerError),
 }
@@ -67,6 +77,8 @@ pub enum Outcome {
 enum Stop {
     /// The tool says so.
     Tool(ToolError),
+    /// The person has to agree first.
+    Confirm(Box<Confirmation>),
     /// The broker failed.
     Broken(BrokerError),
 }
@@ -85,6 +97,7 @@ impl Outcome {
             Self::Failed(_) => "failed",
             Self::Consent(_) => "consent",
             Self::Denied(_) => "denied",
+            Self::Confirm(_) => "confirm",
             Self::Broken(_) => "broken",
         }
     }
@@ -138,6 +151,7 @@ impl Calls {
             let error = match result {
                 Ok(output) => return (Outcome::Finished(output), recording),
                 Err(Stop::Broken(error)) => return (Outcome::Broken(error), recording),
+                Err(Stop::Confirm(asked)) => return (Outcome::Confirm(asked), recording),
                 Err(Stop::Tool(error)) => error,
             };
             match error.code {
@@ -166,49 +180,49 @@ impl Calls {
         recording: Recording,
     ) -> (Result<Output, Stop>, Recording) {
         let is_dry_run = is_dry_run(call);
-        if call.tool.annotations.read_only || is_dry_run {
-            let arguments = Value::Object(call.arguments.clone());
-            let result = call.tool.run(api, arguments).await.map(|mut output| {
-                if is_dry_run {
-                    let of_call = fingerprint::of_call(call, connection);
-                    output.name_preview(&fingerprint::of_preview(of_call, &output));
-                }
-                output
+        if is_dry_run {
+            let shown = preview(call, &api, connection).await;
+            let shown = shown.map(|(mut shown, id)| {
+                shown.name_preview(&id.to_string());
+                shown
             });
+            return (shown.map_err(Stop::Tool), recording);
+        }
+        if call.tool.annotations.read_only {
+            let arguments = Value::Object(call.arguments.clone());
+            let result = call.tool.run(api, arguments).await;
             return (result.map_err(Stop::Tool), recording);
         }
-        if let Err(error) = self.check_preview(call, &api, connection).await {
-            return (Err(error.into()), recording);
+        if let Err(stop) = self.check_preview(call, &api, connection).await {
+            return (Err(stop), recording);
         }
         let keyed = Keyed::of(call, &self.broker, connection);
         write(call, api, keyed, recording).await
     }
 
-    /// Refuses what differs from the preview that the call names.
+    /// Refuses what differs from the preview that the call names or the person agreed to, and what
+    /// they still have to agree to.
     async fn check_preview(
         &self,
         call: Call<'_>,
         api: &Api,
         connection: ConnectionId,
-    ) -> Result<(), ToolError> {
-        let Some(named) = call.arguments.get(PREVIEW_ID).and_then(Value::as_str) else {
-            return Ok(());
-        };
-        let mut arguments = call.arguments.clone();
-        arguments.remove(PREVIEW_ID);
-        arguments.insert(DRY_RUN.to_owned(), true.into());
-        let shown = call.tool.run(api.clone(), arguments.into()).await?;
-        let of_call = fingerprint::of_call(call, connection);
-        if fingerprint::of_preview(of_call, &shown) == named {
+    ) -> Result<(), Stop> {
+        let named = call.arguments.get(PREVIEW_ID).and_then(Value::as_str);
+        let asks = call.confirmed.is_none() && confirm::may_ask(self.confirm_sends, call.tool);
+        if named.is_none() && call.confirmed.is_none() && !asks {
             return Ok(());
         }
-        Err(ToolError::new(
-            ErrorCode::PreviewChanged,
-            "What would be done now is not what the dry run with this `preview_id` showed: the \
-             arguments, the account or what they refer to are not the same. Nothing was done.",
-            "Repeat the dry run, and then the call with the same arguments and the new \
-             `preview_id`.",
-        ))
+        let (shown, id) = preview(call, api, connection).await?;
+        if named.is_some_and(|named| named != id.to_string())
+            || call.confirmed.is_some_and(|confirmed| confirmed != id)
+        {
+            return Err(changed().into());
+        }
+        if asks && confirm::is_needed(self.confirm_sends, api, &shown).await {
+            return Err(Stop::Confirm(Box::new(Confirmation { id, preview: shown })));
+        }
+        Ok(())
     }
 
     fn api(&self, caller: &Caller, granted: Granted, renewal: &Renewal) -> Api {
@@ -279,7 +293,30 @@ fn requirement(call: Call<'_>) -> Requirement {
     }
 }
 
-/// Shows what a call would do, and does not do it.
+/// What a call would do, and the fingerprint of that.
+async fn preview(
+    call: Call<'_>,
+    api: &Api,
+    connection: ConnectionId,
+) -> Result<(Output, Hex<16>), ToolError> {
+    let mut arguments = call.arguments.clone();
+    arguments.remove(PREVIEW_ID);
+    arguments.insert(DRY_RUN.to_owned(), true.into());
+    let shown = call.tool.run(api.clone(), arguments.into()).await?;
+    let id = fingerprint::of_preview(fingerprint::of_call(call, connection), &shown);
+    Ok((shown, id))
+}
+
+fn changed() -> ToolError {
+    ToolError::new(
+        ErrorCode::PreviewChanged,
+        "What would be done now is not what was shown before: the arguments, the account or what \
+         they refer to are not the same. Nothing was done.",
+        "Repeat the dry run, and then the call with the same arguments and the new `preview_id`.",
+    )
+}
+
+/// Whether the call asks to be shown what it would do.
 fn is_dry_run(call: Call<'_>) -> bool {
     call.tool.takes(DRY_RUN) && call.arguments.get(DRY_RUN) == Some(&Value::Bool(true))
 }

@@ -51,6 +51,8 @@ pub enum ErrorCode {
     AlreadyDone,
     /// What would be done is not what the preview showed.
     PreviewChanged,
+    /// The user was asked and does not want it.
+    NotConfirmed,
     /// A write was sent and its answer lost: it may or may not have happened.
     OutcomeUnknown,
     /// The provider refused the request for a reason of its own.

@@ -30,6 +30,8 @@ mod fake;
 #[cfg(test)]
 mod fuzz;
 
+pub use gmail::correspondents::has_mail_to as gmail_has_mail_to;
+
 /// Every built-in tool, in the order of the list: by toolkit, then as in its table.
 pub fn all() -> Vec<tool::Tool> {
     [gmail::tools(), slack::tools(), github::tools()].concat()

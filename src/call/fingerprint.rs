@@ -23,9 +23,9 @@ pub(super) fn of_call(call: Call<'_>, connection: ConnectionId) -> [u8; 32] {
         .into()
 }
 
-/// The `preview_id` of what a dry run showed: 32 hex digits. It is a fingerprint, so nothing has to
+/// The `preview_id` of what a dry run showed. It is a fingerprint, so nothing has to
 /// be kept, and it is right in every process and for any time.
-pub(super) fn of_preview(call: [u8; 32], output: &Output) -> String {
+pub(super) fn of_preview(call: [u8; 32], output: &Output) -> Hex<16> {
     let shown = Map::from_iter([
         ("text".to_owned(), Value::from(output.text.as_str())),
         (
@@ -38,5 +38,5 @@ pub(super) fn of_preview(call: [u8; 32], output: &Output) -> String {
         .chain_update(audit::digest(&shown))
         .finalize()
         .into();
-    Hex::<16>(*digest.first_chunk().expect("16 of 32 bytes")).to_string()
+    Hex(*digest.first_chunk().expect("16 of 32 bytes"))
 }

@@ -67,6 +67,7 @@ impl Recording {
         self.change(|event| match result {
             Ok(output) => finished(event, output),
             Err(Stop::Tool(error)) => failed(event, error),
+            Err(Stop::Confirm(_)) => unconfirmed(event),
             Err(Stop::Broken(error)) => broken(event, error),
         });
     }
@@ -101,6 +102,7 @@ impl Recording {
             Outcome::Failed(error) => failed(event, error),
             Outcome::Consent(_) => ended(event, AuditOutcome::Consent, None),
             Outcome::Denied(denied) => ended(event, AuditOutcome::Denied, Some(denied.code())),
+            Outcome::Confirm(_) => unconfirmed(event),
             Outcome::Broken(error) => broken(event, error),
         });
         let Err(error) = self.write().await else {
@@ -199,6 +201,10 @@ fn finished(event: Event, output: &Output) -> Event {
 fn failed(event: Event, error: &ToolError) -> Event {
     let code = serde_json::to_value(error.code).expect("a unit variant is a string");
     ended(event, AuditOutcome::Failed, code.as_str())
+}
+
+fn unconfirmed(event: Event) -> Event {
+    ended(event, AuditOutcome::Denied, Some("confirmation_required"))
 }
 
 fn broken(event: Event, error: &BrokerError) -> Event {

@@ -65,6 +65,7 @@ impl App {
             broker: self.broker.clone(),
             http: self.http.clone(),
             clock: self.clock.clone(),
+            confirm_sends: self.config.policy.confirm_sends,
         }
     }
 }

@@ -1,12 +1,12 @@
 //! `valetkey call`: runs one tool as the local user, as an MCP client would.
 
-use std::io::Read;
+use std::io::{IsTerminal as _, Read};
 use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
 use valetkey_toolkits::tool::Tool;
 
-use crate::call::{Call, Calls, Outcome};
+use crate::call::{Call, Calls, Confirmation, Outcome};
 use crate::caller::Caller;
 use crate::cli::app::App;
 use crate::cli::link;
@@ -44,6 +44,7 @@ pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
         tool,
         arguments: &arguments,
         client_name: Some("valetkey call"),
+        confirmed: None,
     };
     let (outcome, followed) = complete(&app.calls(), call).await?;
     let exit = match outcome {
@@ -57,7 +58,10 @@ pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Runs the call, and again after each link that was followed; whether one was comes along.
-async fn complete(calls: &Calls, call: Call<'_>) -> anyhow::Result<(Result<Outcome, Exit>, bool)> {
+async fn complete(
+    calls: &Calls,
+    mut call: Call<'_>,
+) -> anyhow::Result<(Result<Outcome, Exit>, bool)> {
     let mut links = 0;
     loop {
         match calls.run(call).await {
@@ -67,9 +71,31 @@ async fn complete(calls: &Calls, call: Call<'_>) -> anyhow::Result<(Result<Outco
                 }
                 links += 1;
             }
+            Outcome::Confirm(asked) if call.confirmed.is_none() && can_ask() => {
+                if !agrees(&asked)? {
+                    calls.refuse(call, "not_confirmed").await;
+                    progress("Nothing was done.");
+                    return Ok((Err(Exit::Failed), links > 0));
+                }
+                call.confirmed = Some(asked.id);
+            }
             outcome => return Ok((Ok(outcome), links > 0)),
         }
     }
+}
+
+/// Whether somebody is there to be asked.
+fn can_ask() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Shows what would be done and asks for one word.
+fn agrees(asked: &Confirmation) -> anyhow::Result<bool> {
+    progress(&visible(&asked.preview.text));
+    progress("\nThis server asks before it sends. Send this? Type `send` to do it:");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(answer.trim() == "send")
 }
 
 fn print(json: bool, outcome: Outcome) -> anyhow::Result<Exit> {
@@ -95,6 +121,14 @@ fn print(json: bool, outcome: Outcome) -> anyhow::Result<Exit> {
                 consent.link
             ));
             Ok(Exit::NeedsConnect)
+        }
+        Outcome::Confirm(asked) => {
+            progress(
+                "Nothing was done: this server asks before it sends (`policy.confirm_sends`), and \
+                 nobody is at a terminal here. This is what would be sent:",
+            );
+            progress(&visible(&asked.preview.text));
+            Ok(Exit::Failed)
         }
         Outcome::Denied(denied) => Err(denied.into()),
         Outcome::Broken(error) => Err(error.into()),

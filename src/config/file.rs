@@ -30,7 +30,7 @@ pub(super) struct FileForm {
     pub(super) master_key: Option<Text>,
     pub(super) toolkits: Option<ToolkitsForm>,
     pub(super) audit: Option<AuditForm>,
-    pub(super) policy: Later,
+    pub(super) policy: Option<PolicyForm>,
 }
 
 /// `auth`.
@@ -155,6 +155,17 @@ pub(super) struct ToolkitsForm {
     pub(super) paths: Later,
     pub(super) read_only: Later,
     pub(super) tools: Later,
+}
+
+/// `policy`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PolicyForm {
+    pub(super) confirm_sends: Option<Text>,
+    pub(super) recipient_domains: Later,
+    pub(super) slack_channels: Later,
+    pub(super) github_repos: Later,
+    pub(super) require_matching_email: Later,
 }
 
 /// A list whose items are all commented out is empty, which is not the same as absent.

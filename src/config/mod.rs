@@ -23,6 +23,7 @@ mod address;
 mod entry;
 mod expand;
 mod file;
+pub mod policy;
 mod sections;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +61,8 @@ pub struct Config {
     pub toolkits: Toolkits,
     /// `audit`.
     pub audit: Audit,
+    /// `policy`.
+    pub policy: policy::Policy,
 }
 
 /// `server`.
@@ -153,9 +156,6 @@ impl Config {
             file: source.as_deref().unwrap_or(Path::new("")),
             variables,
         };
-        if let Some(policy) = &form.policy {
-            return Err(sections::not_yet(reader, line(policy), "policy"));
-        }
         let providers = match &source {
             Some(_) => providers(reader, &form)?,
             None => providers_from_environment(variables)?,
@@ -164,6 +164,7 @@ impl Config {
         Ok(Self {
             server: sections::server(reader, &form.server.unwrap_or_default())?,
             elicitation: sections::elicitation(reader, form.elicitation.as_ref())?,
+            policy: policy::Policy::read(reader, form.policy.as_ref())?,
             toolkits: sections::toolkits(reader, &form.toolkits.unwrap_or_default(), &providers)?,
             audit: sections::audit(reader, form.audit.as_ref())?,
             master_key: sections::master_key(reader, form.master_key.as_ref(), &store_dir)?,

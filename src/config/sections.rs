@@ -31,7 +31,7 @@ pub(super) fn not_yet(reader: Reader<'_>, line: u64, key: &str) -> ConfigError {
     reader.wrong(line, key, "is not supported by this version. Remove it")
 }
 
-fn refuse(reader: Reader<'_>, later: &[(&str, &Later)]) -> Result<(), ConfigError> {
+pub(super) fn refuse(reader: Reader<'_>, later: &[(&str, &Later)]) -> Result<(), ConfigError> {
     for (key, value) in later {
         if let Some(value) = value {
             return Err(not_yet(reader, line(value), key));

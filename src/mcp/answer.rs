@@ -55,6 +55,23 @@ pub(super) fn way(client: Client<'_>, legacy: Elicitation) -> Way {
     clients::way_that_works(client.implementation, declared)
 }
 
+/// How the person at this client can be asked with a form: [`Way::InputRequired`], [`Way::Request`]
+/// or, not at all, [`Way::Text`].
+///
+/// Forms are there since 2025-06-18, and an empty `elicitation` capability means them.
+pub(super) fn form_way(client: Client<'_>) -> Way {
+    let takes_forms = client
+        .capabilities
+        .and_then(|capabilities| capabilities.elicitation.as_ref())
+        .is_some_and(|elicitation| elicitation.form.is_some() || elicitation.url.is_none());
+    let declared = match client.version.filter(|_| takes_forms) {
+        Some(version) if *version >= ProtocolVersion::V_2026_07_28 => Way::InputRequired,
+        Some(version) if *version >= ProtocolVersion::V_2025_06_18 => Way::Request,
+        _ => Way::Text,
+    };
+    clients::way_that_works(client.implementation, declared)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,5 +166,39 @@ mod tests {
             implementation: None,
         };
         assert_eq!(way(nothing_said, request), Way::Text);
+        assert_eq!(form_way(nothing_said), Way::Text);
+    }
+
+    #[test]
+    fn forms_are_older_than_links_and_an_empty_capability_means_them() {
+        let both = json!({"elicitation": {"form": {}, "url": {}}});
+        let url = json!({"elicitation": {"url": {}}});
+        let form = json!({"elicitation": {"form": {}}});
+        let empty = json!({"elicitation": {}});
+        let none = json!({"roots": {}});
+        for (version, capabilities, name, expected) in [
+            ("2026-07-28", &both, "claude-code", Way::InputRequired),
+            ("2026-07-28", &empty, "other", Way::InputRequired),
+            ("2026-07-28", &url, "other", Way::Text),
+            ("2026-07-28", &none, "other", Way::Text),
+            ("2026-07-28", &both, "copilot-cli", Way::Text),
+            ("2025-11-25", &form, "other", Way::Request),
+            ("2025-11-25", &url, "other", Way::Text),
+            ("2025-06-18", &both, "codex-mcp-client", Way::Request),
+            ("2025-03-26", &both, "other", Way::Text),
+        ] {
+            let version: ProtocolVersion = serde_json::from_value(json!(version)).unwrap();
+            let parsed: ClientCapabilities = serde_json::from_value(capabilities.clone()).unwrap();
+            let client = Client {
+                version: Some(&version),
+                capabilities: Some(&parsed),
+                implementation: Some(&Implementation::new(name, "1")),
+            };
+            assert_eq!(
+                form_way(client),
+                expected,
+                "{version} {capabilities} {name}"
+            );
+        }
     }
 }

@@ -91,14 +91,14 @@ impl Handler {
     ) -> Answer {
         let version = context.protocol_version();
         let implementation = context.client_info();
-        let mut way = answer::way(
-            Client {
-                version: version.as_ref(),
-                capabilities: context.client_capabilities().as_ref(),
-                implementation: implementation.as_ref(),
-            },
-            self.config.elicitation,
-        );
+        let capabilities = context.client_capabilities();
+        let client = Client {
+            version: version.as_ref(),
+            capabilities: capabilities.as_ref(),
+            implementation: implementation.as_ref(),
+        };
+        let mut way = answer::way(client, self.config.elicitation);
+        let form_way = answer::form_way(client);
         if way == Way::Request && self.config.server.hold.is_zero() {
             // A call that may not stay open cannot ask meanwhile.
             way = Way::Text;
@@ -122,6 +122,7 @@ impl Handler {
             peer: &context.peer,
             progress: context.meta.get_progress_token(),
             way,
+            form_way,
         };
         turn.answer(retry).await
     }

@@ -48,7 +48,18 @@ impl Hold<'_> {
         flow: [u8; 32],
         until: Instant,
     ) -> Result<FlowOutcome, BrokerError> {
-        let mut ended = std::pin::pin!(self.broker.wait(self.caller, flow.into(), until));
+        let ended = self.broker.wait(self.caller, flow.into(), until);
+        self.while_telling("Waiting for the user to follow the link.", ended)
+            .await
+    }
+
+    /// Waits for `future`, and tells the client now and then that the call is alive.
+    pub(super) async fn while_telling<F: Future>(
+        &self,
+        message: &'static str,
+        future: F,
+    ) -> F::Output {
+        let mut ended = std::pin::pin!(future);
         let mut ticks = interval(PROGRESS_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut told = 0.0;
@@ -57,7 +68,7 @@ impl Hold<'_> {
                 biased;
                 outcome = &mut ended => return outcome,
                 _ = ticks.tick(), if self.progress.is_some() => {
-                    Box::pin(self.tell(told)).await;
+                    Box::pin(self.tell(told, message)).await;
                     told += 1.0;
                 }
             }
@@ -122,12 +133,11 @@ impl Hold<'_> {
             .ok();
     }
 
-    async fn tell(&self, progress: f64) {
+    async fn tell(&self, progress: f64, message: &str) {
         if let Some(token) = &self.progress {
             self.peer
                 .notify_progress(
-                    ProgressNotificationParam::new(token.clone(), progress)
-                        .with_message("Waiting for the user to follow the link."),
+                    ProgressNotificationParam::new(token.clone(), progress).with_message(message),
                 )
                 .await
                 // The call ends with the connection, and that is noticed elsewhere.

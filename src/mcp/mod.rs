@@ -9,6 +9,7 @@
 mod answer;
 mod catalog;
 mod clients;
+mod confirm;
 pub mod handler;
 mod hold;
 mod request_state;

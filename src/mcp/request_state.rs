@@ -2,10 +2,12 @@
 //! its retry (MCP 2026-07-28, Multi Round-Trip Requests).
 //!
 //! It is encrypted and bound to caller, method, tool and arguments, so it opens nothing but a retry
-//! of the very same call. It holds no secret: the flow's name, a counter and a time.
+//! of the very same call. It holds no secret: the name of a flow or of a
+//! preview, a counter and a time.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,7 +15,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::audit;
+use crate::audit::{self, Hex};
 use crate::broker::{Broker, BrokerError};
 use crate::caller::Caller;
 use crate::clock::Clock;
@@ -21,8 +23,9 @@ use crate::clock::Clock;
 /// Longer than any state that this server makes.
 const MAX_LENGTH: usize = 4096;
 
-/// The first byte of the plaintext; another layout gets another one.
-const LAYOUT: u8 = 1;
+/// The first byte of the plaintext says what was asked.
+const FLOW: u8 = 1;
+const CONFIRM: u8 = 2;
 
 /// The call that a state belongs to.
 #[derive(Clone, Copy, Debug)]
@@ -38,12 +41,21 @@ pub(super) struct Subject<'a> {
 /// What a state says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct State {
-    /// The flow whose link was given.
-    pub flow: [u8; 32],
+    /// What the person was asked.
+    pub asked: Asked,
     /// How many flows this call has seen completed.
     pub completed: u8,
     /// When the link stops working, and the state with it.
     pub expires_at: Timestamp,
+}
+
+/// What the person was asked when the state was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// To follow the link of this flow.
+    Flow([u8; 32]),
+    /// To agree to what has this name.
+    Confirm(Hex<16>),
 }
 
 /// Why a state is refused.
@@ -60,6 +72,9 @@ pub(super) enum StateError {
         "requestState was used before. The tool may have run; look before you call it again without requestState."
     )]
     Used,
+    /// The person was asked to agree, and does not.
+    #[error("The user does not want this to be done.")]
+    NotConfirmed,
     /// The store that holds the key cannot be used.
     #[error(transparent)]
     Broker(#[from] BrokerError),
@@ -72,6 +87,7 @@ impl StateError {
             Self::Invalid => "invalid",
             Self::Expired => "expired",
             Self::Used => "used",
+            Self::NotConfirmed => "not_confirmed",
             Self::Broker(_) => "unavailable",
         }
     }
@@ -95,15 +111,24 @@ impl RequestStates {
         }
     }
 
+    /// The time from now on.
+    pub(super) fn later(&self, time: Duration) -> Timestamp {
+        self.clock.now() + time
+    }
+
     /// The text to give to the client. Two of the same state differ.
     pub(super) async fn seal(
         &self,
         subject: Subject<'_>,
         state: State,
     ) -> Result<String, BrokerError> {
-        let mut plain = vec![LAYOUT, state.completed];
+        let (kind, name) = match &state.asked {
+            Asked::Flow(flow) => (FLOW, &flow[..]),
+            Asked::Confirm(id) => (CONFIRM, &id.0[..]),
+        };
+        let mut plain = vec![kind, state.completed];
         plain.extend(state.expires_at.as_second().to_be_bytes());
-        plain.extend(state.flow);
+        plain.extend(name);
         let sealed = self.broker.seal(&context(subject), &plain).await?;
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
@@ -142,10 +167,14 @@ impl RequestStates {
 }
 
 fn read(plain: &[u8]) -> Option<State> {
-    let (&[layout, completed], rest) = plain.split_first_chunk()?;
-    let (expires_at, flow) = rest.split_first_chunk()?;
-    (layout == LAYOUT).then_some(State {
-        flow: flow.try_into().ok()?,
+    let (&[kind, completed], rest) = plain.split_first_chunk()?;
+    let (expires_at, name) = rest.split_first_chunk()?;
+    Some(State {
+        asked: match kind {
+            FLOW => Asked::Flow(name.try_into().ok()?),
+            CONFIRM => Asked::Confirm(Hex(name.try_into().ok()?)),
+            _ => return None,
+        },
         completed,
         expires_at: Timestamp::from_second(i64::from_be_bytes(*expires_at)).ok()?,
     })
@@ -194,7 +223,7 @@ mod tests {
 
     fn state() -> State {
         State {
-            flow: *b"the digest of a link, of 32 byte",
+            asked: Asked::Flow(*b"the digest of a link, of 32 byte"),
             completed: 1,
             expires_at: Timestamp::from_second(NOW + 600).unwrap(),
         }

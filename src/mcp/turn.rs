@@ -1,24 +1,31 @@
 //! One `tools/call`, from arrival to answer.
 
+use std::time::Duration;
+
 use rmcp::model::{CallToolResponse, ElicitationAction, ErrorData, InputResponses, ProgressToken};
 use rmcp::service::{Peer, RoleServer};
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 use valetkey_toolkits::tool::Tool;
 
+use crate::audit::Hex;
 use crate::broker::{Broker, BrokerError, Consent, FlowOutcome};
-use crate::call::{Call, Calls, Outcome};
+use crate::call::{Call, Calls, Confirmation, Outcome};
 use crate::caller::Caller;
 use crate::config::Server;
 use crate::mcp::answer::Way;
+use crate::mcp::confirm::{self, Said};
 use crate::mcp::hold::{Elicited, Hold};
-use crate::mcp::request_state::{RequestStates, State, StateError, Subject};
+use crate::mcp::request_state::{Asked, RequestStates, State, StateError, Subject};
 use crate::mcp::result;
 
 /// How many flows a call may see completed and still ask for another: the first connects, the
 /// second adds what only the provider knew to be missing. A person who unticks a scope each time is
 /// not asked for ever.
 const MAX_COMPLETED: u8 = 2;
+
+/// How long a person has to decide about a write.
+const FORM_LIFETIME: Duration = Duration::from_mins(10);
 
 /// A call that has arrived.
 #[derive(Debug)]
@@ -43,6 +50,8 @@ pub(super) struct Turn<'a> {
     pub progress: Option<ProgressToken>,
     /// How a link travels to this client.
     pub way: Way,
+    /// How a form travels to this client.
+    pub form_way: Way,
 }
 
 /// What came back with a retry.
@@ -64,6 +73,10 @@ struct Stage {
     way: Way,
     /// How many flows the call has seen completed.
     completed: u8,
+    /// What the person has agreed to.
+    confirmed: Option<Hex<16>>,
+    /// The person was asked to agree and said nothing.
+    silent: bool,
 }
 
 impl Turn<'_> {
@@ -85,14 +98,17 @@ impl Turn<'_> {
         let mut at = Stage {
             way: self.way,
             completed: 0,
+            confirmed: None,
+            silent: false,
         };
         if let Some(retry) = retry {
             match self.resume(&retry, until).await {
                 Ok(resumed) => at = resumed,
                 Err(StateError::Broker(error)) => return broken(&error),
+                Err(StateError::NotConfirmed) => return self.not_confirmed().await,
                 Err(refused) => {
                     let code = format!("request_state_{}", refused.reason());
-                    self.calls.refuse(self.call(), &code).await;
+                    self.calls.refuse(self.call(None), &code).await;
                     return ("refused", Err(result::refused(&refused)));
                 }
             }
@@ -100,12 +116,18 @@ impl Turn<'_> {
         let mut waited = false;
         loop {
             // Boxed, so that a call that waits for the person does not carry this around.
-            let consent = match Box::pin(self.calls.run(self.call())).await {
+            let consent = match Box::pin(self.calls.run(self.call(at.confirmed))).await {
                 Outcome::Consent(consent) => consent,
                 Outcome::Finished(output) => return done("finished", result::finished(output)),
                 Outcome::Failed(error) => return done("failed", result::failed(&error)),
                 Outcome::Denied(denied) => return done("denied", result::denied(&denied)),
                 Outcome::Broken(error) => return broken(&error),
+                Outcome::Confirm(confirmation) => {
+                    match self.confirm(*confirmation, &mut at).await {
+                        Some(answer) => return answer,
+                        None => continue,
+                    }
+                }
             };
             if consent.elicitation_declined || at.completed >= MAX_COMPLETED {
                 at.way = Way::Text;
@@ -136,11 +158,26 @@ impl Turn<'_> {
         let mut at = Stage {
             way: self.way,
             completed: state.completed,
+            confirmed: None,
+            silent: false,
+        };
+        let flow = match state.asked {
+            Asked::Flow(flow) => flow,
+            Asked::Confirm(id) => {
+                let responses = retry.responses.as_ref();
+                match confirm::said_by(responses.and_then(|all| all.get(confirm::CONFIRM))) {
+                    Said::Yes => at.confirmed = Some(id),
+                    Said::No => return Err(StateError::NotConfirmed),
+                    Said::Nothing => at.silent = true,
+                }
+                self.states.redeem(&retry.state, state)?;
+                return Ok(at);
+            }
         };
         match action(retry.responses.as_ref()) {
             // The person was sent to the link; only the stored grant says that they came back.
             Some(ElicitationAction::Accept) => {
-                let outcome = self.waiting().wait(state.flow, until).await?;
+                let outcome = self.waiting().wait(flow, until).await?;
                 match outcome {
                     FlowOutcome::Completed => at.completed += 1,
                     // Why comes with the link, and an elicitation has no room for it.
@@ -150,7 +187,7 @@ impl Turn<'_> {
             }
             Some(ElicitationAction::Decline) => {
                 self.broker()
-                    .elicitation_declined(self.caller, state.flow.into())
+                    .elicitation_declined(self.caller, flow.into())
                     .await?;
             }
             Some(_) => at.way = Way::Text,
@@ -164,7 +201,7 @@ impl Turn<'_> {
 
     async fn input_required(&self, consent: &Consent, completed: u8) -> Answer {
         let state = State {
-            flow: consent.flow.0,
+            asked: Asked::Flow(consent.flow.0),
             completed,
             expires_at: consent.expires_at,
         };
@@ -172,6 +209,44 @@ impl Turn<'_> {
             Ok(sealed) => ("asked", Ok(result::input_required(consent, sealed).into())),
             Err(error) => broken(&error),
         }
+    }
+
+    /// Asks the person whether the write may go. None: the call goes on, with what they said.
+    async fn confirm(&self, asked: Confirmation, at: &mut Stage) -> Option<Answer> {
+        let way = if at.silent { Way::Text } else { self.form_way };
+        match way {
+            Way::InputRequired => {
+                let expires_at = self.states.later(FORM_LIFETIME);
+                let state = State {
+                    asked: Asked::Confirm(asked.id),
+                    completed: at.completed,
+                    expires_at,
+                };
+                Some(match self.states.seal(self.subject(), state).await {
+                    Ok(sealed) => ("asked", Ok(confirm::input_required(&asked, sealed).into())),
+                    Err(error) => broken(&error),
+                })
+            }
+            Way::Request => {
+                let until = Instant::now() + self.hold();
+                match confirm::ask(&self.waiting(), &asked, until).await {
+                    Said::Yes => {
+                        at.confirmed = Some(asked.id);
+                        None
+                    }
+                    Said::No => Some(self.not_confirmed().await),
+                    Said::Nothing => Some(not_asked(asked)),
+                }
+            }
+            Way::Error | Way::Text => Some(not_asked(asked)),
+        }
+    }
+
+    /// The person does not want it.
+    async fn not_confirmed(&self) -> Answer {
+        let refused = confirm::refused();
+        self.calls.refuse(self.call(None), "not_confirmed").await;
+        done("failed", result::failed(&refused))
     }
 
     /// Asks while the call stays open. True: the broker may now decide otherwise.
@@ -218,12 +293,13 @@ impl Turn<'_> {
         }
     }
 
-    fn call(&self) -> Call<'_> {
+    fn call(&self, confirmed: Option<Hex<16>>) -> Call<'_> {
         Call {
             caller: self.caller,
             tool: self.tool,
             arguments: self.arguments,
             client_name: self.client_name,
+            confirmed,
         }
     }
 
@@ -244,6 +320,13 @@ impl Turn<'_> {
 fn action(responses: Option<&InputResponses>) -> Option<ElicitationAction> {
     let response = responses?.get(result::CONNECT)?;
     serde_json::from_value(response.get("action")?.clone()).ok()
+}
+
+fn not_asked(confirmation: Confirmation) -> Answer {
+    done(
+        "confirm",
+        result::finished(confirm::not_asked(confirmation)),
+    )
 }
 
 fn done(outcome: &'static str, result: rmcp::model::CallToolResult) -> Answer {

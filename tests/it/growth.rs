@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use valetkey::broker::{Access, Broker};
 use valetkey::call::{Call, Calls};
 use valetkey::caller::Caller;
+use valetkey::config::policy::ConfirmSends;
 use valetkey::demo::browser::Person;
 use valetkey::demo::sandbox::faults::{Endpoint, Fault, Times};
 use valetkey::demo::sandbox::{SandboxSettings, Site};
@@ -179,6 +180,7 @@ async fn a_rate_limit_on_one_users_call_holds_up_nobody_else() {
             broker: process.broker.clone(),
             http: Http::new(),
             clock: world.clock.clone(),
+            confirm_sends: ConfirmSends::Never,
         };
         let tool = Arc::clone(&tool);
         async move {
@@ -189,6 +191,7 @@ async fn a_rate_limit_on_one_users_call_holds_up_nobody_else() {
                     tool: &tool,
                     arguments: arguments.as_object().unwrap(),
                     client_name: None,
+                    confirmed: None,
                 })
                 .await;
             assert_eq!(outcome.as_str(), "finished", "{outcome:?}");

@@ -14,6 +14,7 @@ mod callback;
 mod canary;
 mod chromium;
 mod cli;
+mod confirm;
 mod consent;
 mod copy;
 mod crash;

@@ -14,6 +14,7 @@ mod attachments;
 mod body;
 mod charset;
 mod content;
+pub(crate) mod correspondents;
 mod create_draft;
 mod create_label;
 mod drafts;

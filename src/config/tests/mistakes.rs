@@ -361,8 +361,8 @@ const MISTAKES: &[(Part, &str, &[&str])] = &[
     ),
     (
         File,
-        "policy:\n  confirm_sends: never\n",
-        &[":2: policy is not supported by this version"],
+        "policy:\n  confirm_sends: sometimes\n",
+        &[":2: policy.confirm_sends must be never, new_recipient, external or always"],
     ),
     (
         File,

@@ -1,0 +1,66 @@
+//! `policy`: what tools may do, whatever a grant allows.
+
+use crate::config::error::ConfigError;
+use crate::config::expand::{Reader, line};
+use crate::config::file::PolicyForm;
+use crate::config::sections::refuse;
+
+/// `policy`.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// `confirm_sends`. Default: never.
+    pub confirm_sends: ConfirmSends,
+}
+
+/// Which sends the person is asked about before they go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConfirmSends {
+    /// None.
+    #[default]
+    Never,
+    /// Mail to somebody who has had none from this account, and everything that is not mail.
+    NewRecipient,
+    /// Mail that leaves the account's own domain, and everything that is not mail.
+    External,
+    /// All.
+    Always,
+}
+
+impl Policy {
+    pub(super) fn read(reader: Reader<'_>, form: Option<&PolicyForm>) -> Result<Self, ConfigError> {
+        let Some(form) = form else {
+            return Ok(Self::default());
+        };
+        let PolicyForm {
+            confirm_sends,
+            recipient_domains,
+            slack_channels,
+            github_repos,
+            require_matching_email,
+        } = form;
+        refuse(
+            reader,
+            &[
+                ("policy.recipient_domains", recipient_domains),
+                ("policy.slack_channels", slack_channels),
+                ("policy.github_repos", github_repos),
+                ("policy.require_matching_email", require_matching_email),
+            ],
+        )?;
+        let key = "policy.confirm_sends";
+        let confirm_sends = match confirm_sends {
+            None => ConfirmSends::default(),
+            Some(text) => match reader.text(key, text)?.as_str() {
+                "never" => ConfirmSends::Never,
+                "new_recipient" => ConfirmSends::NewRecipient,
+                "external" => ConfirmSends::External,
+                "always" => ConfirmSends::Always,
+                _ => {
+                    let problem = "must be never, new_recipient, external or always";
+                    return Err(reader.wrong(line(text), key, problem));
+                }
+            },
+        };
+        Ok(Self { confirm_sends })
+    }
+}

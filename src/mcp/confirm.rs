@@ -1,0 +1,193 @@
+//! Asking the person whether a write may go: a form with what would be done (MCP 2025-11-25 and
+//! 2026-07-28, Elicitation).
+
+use std::fmt::Write as _;
+
+use rmcp::model::{
+    ClientResult, ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationAction,
+    ElicitationSchema, InputRequest, InputRequiredResult, ServerRequest,
+};
+use rmcp::service::PeerRequestOptions;
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout_at};
+use valetkey_toolkits::error::{ErrorCode, ToolError};
+use valetkey_toolkits::output::Output;
+
+use crate::call::Confirmation;
+use crate::mcp::hold::Hold;
+
+/// The key of the form in `inputRequests` and `inputResponses`.
+pub(super) const CONFIRM: &str = "confirm";
+
+/// The form's one field and what agrees.
+const FIELD: &str = "decision";
+const AGREE: &str = "send";
+
+/// What is shown of a preview at most, in characters. What is agreed to is bound to all of it.
+const MOST_SHOWN: usize = 6_000;
+
+/// What the person said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// Do it.
+    Yes,
+    /// Do not.
+    No,
+    /// Nothing: the form was not shown, or not answered in time.
+    Nothing,
+}
+
+/// Asks with an `elicitation/create` request and waits for the answer until `until`.
+///
+/// It has to be awaited in the task that handles the call; see [`Hold::elicit`].
+pub(super) async fn ask(hold: &Hold<'_>, confirmation: &Confirmation, until: Instant) -> Said {
+    let request = ServerRequest::ElicitRequest(ElicitRequest::new(form(confirmation)));
+    let options = PeerRequestOptions::no_options();
+    let sent = Box::pin(hold.peer.send_cancellable_request(request, options)).await;
+    let Ok(mut asked) = sent else {
+        return Said::Nothing;
+    };
+    let answer = hold.while_telling("Waiting for the user's decision.", &mut asked.rx);
+    match timeout_at(until, answer).await {
+        Ok(Ok(Ok(ClientResult::ElicitResult(result)))) => said(&result),
+        Ok(_) => Said::Nothing,
+        Err(_) => {
+            // If it cannot be told, it is gone, and so is the need to tell it.
+            let reason = "the decision is no longer waited for".to_owned();
+            asked.cancel(Some(reason)).await.ok();
+            Said::Nothing
+        }
+    }
+}
+
+/// The form for a client that answers with a retry (MCP 2026-07-28).
+pub(super) fn input_required(confirmation: &Confirmation, state: String) -> InputRequiredResult {
+    let elicitation = InputRequest::Elicitation(ElicitRequest::new(form(confirmation)));
+    InputRequiredResult::new(
+        Some([(CONFIRM.to_owned(), elicitation)].into()),
+        Some(state),
+    )
+}
+
+/// What a client of 2026-07-28 brought back under [`CONFIRM`].
+pub(super) fn said_by(response: Option<&Value>) -> Said {
+    let result = response.and_then(|response| serde_json::from_value(response.clone()).ok());
+    result.as_ref().map_or(Said::Nothing, said)
+}
+
+/// The preview, for a client that cannot ask, or whose person said nothing.
+pub(super) fn not_asked(confirmation: Confirmation) -> Output {
+    let mut output = confirmation.preview;
+    output.warn(
+        "Nothing was done. This server asks the user before it sends anything, and the user could \
+         not be asked here. This is what would be sent: show it to the user. They can do it \
+         themselves (a mail also from a draft), call again from a program that can ask them, or \
+         change `policy.confirm_sends`.",
+    );
+    output
+}
+
+/// The person does not want it.
+pub(super) fn refused() -> ToolError {
+    ToolError::new(
+        ErrorCode::NotConfirmed,
+        "The user was asked and does not want this to be done. Nothing was done.",
+        "Do not try it again. Ask the user what they want instead.",
+    )
+}
+
+/// Only the field agrees: `accept` alone may be a button that was pressed in passing.
+fn said(result: &ElicitResult) -> Said {
+    match result.action {
+        ElicitationAction::Accept => {
+            let decision = result
+                .content
+                .as_ref()
+                .and_then(|content| content.get(FIELD));
+            match decision.and_then(Value::as_str) {
+                Some(AGREE) => Said::Yes,
+                _ => Said::No,
+            }
+        }
+        ElicitationAction::Decline => Said::No,
+        _ => Said::Nothing,
+    }
+}
+
+fn form(confirmation: &Confirmation) -> ElicitRequestParams {
+    let schema = json!({
+        "type": "object",
+        "properties": { FIELD: {
+            "type": "string",
+            "title": "Decision",
+            "description": "Nothing is done unless you choose to send.",
+            "enum": [AGREE, "do not send"],
+        } },
+        "required": [FIELD],
+    });
+    let Value::Object(schema) = schema else {
+        unreachable!("the literal is an object");
+    };
+    ElicitRequestParams::FormElicitationParams {
+        meta: None,
+        message: question(&confirmation.preview.text),
+        requested_schema: ElicitationSchema::from_json_schema(schema)
+            .expect("the literal is such a schema"),
+    }
+}
+
+fn question(preview: &str) -> String {
+    let mut shown: String = preview.chars().take(MOST_SHOWN).collect();
+    let left = preview.chars().count() - shown.chars().count();
+    if left > 0 {
+        write!(shown, "\n[… {left} more characters are not shown here]")
+            .expect("a string takes every write");
+    }
+    format!("A program wants to do this in your name. Shall it?\n\n{shown}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_chosen_word_agrees() {
+        for (response, expected) in [
+            (
+                json!({ "action": "accept", "content": { "decision": "send" } }),
+                Said::Yes,
+            ),
+            (
+                json!({ "action": "accept", "content": { "decision": "do not send" } }),
+                Said::No,
+            ),
+            (
+                json!({ "action": "accept", "content": { "decision": true } }),
+                Said::No,
+            ),
+            (json!({ "action": "accept", "content": {} }), Said::No),
+            (json!({ "action": "accept" }), Said::No),
+            (
+                json!({ "action": "decline", "content": { "decision": "send" } }),
+                Said::No,
+            ),
+            (
+                json!({ "action": "cancel", "content": { "decision": "send" } }),
+                Said::Nothing,
+            ),
+            (json!({ "action": "agree" }), Said::Nothing),
+            (json!("send"), Said::Nothing),
+        ] {
+            assert_eq!(said_by(Some(&response)), expected, "{response}");
+        }
+        assert_eq!(said_by(None), Said::Nothing);
+    }
+
+    #[test]
+    fn a_long_preview_is_cut_in_the_question_and_the_question_says_so() {
+        assert!(!question(&"é".repeat(6_000)).contains("not shown"));
+        let long = question(&"é".repeat(6_010));
+        assert!(long.contains("10 more characters are not shown"));
+        assert!(long.chars().count() < 6_200);
+    }
+}

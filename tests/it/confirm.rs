@@ -1,0 +1,211 @@
+//! `policy.confirm_sends`: nothing goes out that the person did not agree to.
+
+use serde_json::{Value, json};
+use valetkey::demo::browser::Person;
+
+use crate::frames::{Server, modern};
+use crate::host::{Host, assert_clean, text_of, urls};
+use crate::session::{Era, Session, find_mail, post_message, send_mail};
+
+const ALWAYS: &str = "policy: { confirm_sends: always }\n";
+
+fn policy(word: &str) -> Host {
+    Host::new(&format!("policy: {{ confirm_sends: {word} }}\n"))
+}
+
+/// Connects what sending needs, in a session that is never asked to confirm.
+fn connect(host: &Host, params: &Value) {
+    let mut session = Session::open(host, Era::Text);
+    let (answer, _) = session.with(params, Person::new());
+    assert_eq!(answer["result"]["isError"], false, "{answer}");
+    assert_clean(session.server);
+}
+
+fn code(answer: &Value) -> &str {
+    let code = &answer["result"]["structuredContent"]["error"]["code"];
+    code.as_str()
+        .unwrap_or_else(|| panic!("no error: {answer}"))
+}
+
+/// The form that a 2026-07-28 client gets.
+fn form(answer: &Value) -> &Value {
+    let form = &answer["result"]["inputRequests"]["confirm"]["params"];
+    assert_eq!(form["mode"], "form", "{answer}");
+    assert_eq!(form["requestedSchema"]["required"], json!(["decision"]));
+    form
+}
+
+fn modern_call(server: &mut Server, id: i64, params: &Value) -> Value {
+    server.request(id, "tools/call", &modern(params.clone(), &urls(), "test"))
+}
+
+fn decided(params: &Value, asked: &Value, response: Value) -> Value {
+    let mut params = params.clone();
+    params["requestState"] = asked["result"]["requestState"].clone();
+    params["inputResponses"] = json!({ "confirm": response });
+    params
+}
+
+fn agree() -> Value {
+    json!({ "action": "accept", "content": { "decision": "send" } })
+}
+
+#[test]
+fn a_client_that_retries_sends_what_was_agreed_to_once_and_nothing_else() {
+    let host = Host::new(ALWAYS);
+    connect(&host, &send_mail());
+    assert_eq!(
+        host.world.sandbox.sent_mail().len(),
+        0,
+        "without a form nothing goes"
+    );
+    let mut server = host.server();
+    let asked = modern_call(&mut server, 1, &send_mail());
+    let message = form(&asked)["message"].as_str().unwrap();
+    for part in ["grace@example.test", "Subject: Go", "We are go."] {
+        assert!(message.contains(part), "{message}");
+    }
+
+    let mut other = send_mail();
+    other["arguments"]["to"] = json!("eve@example.test");
+    let forged = modern_call(&mut server, 2, &decided(&other, &asked, agree()));
+    assert_eq!(forged["error"]["code"], -32602, "{forged}");
+    assert_eq!(host.world.sandbox.sent_mail().len(), 0);
+
+    let sent = modern_call(&mut server, 3, &decided(&send_mail(), &asked, agree()));
+    assert_eq!(sent["result"]["isError"], false, "{sent}");
+    assert_eq!(host.world.sandbox.sent_mail().len(), 1);
+    let again = modern_call(&mut server, 4, &decided(&send_mail(), &asked, agree()));
+    assert_eq!(again["error"]["data"]["reason"], "used", "{again}");
+    assert_eq!(host.world.sandbox.sent_mail().len(), 1);
+
+    let asked = modern_call(&mut server, 5, &send_mail());
+    for (response, expected) in [
+        (json!({ "action": "decline" }), "not_confirmed"),
+        (
+            json!({ "action": "accept", "content": { "decision": "do not send" } }),
+            "not_confirmed",
+        ),
+    ] {
+        let answer = modern_call(&mut server, 6, &decided(&send_mail(), &asked, response));
+        assert_eq!(code(&answer), expected);
+    }
+    let asked = modern_call(&mut server, 7, &send_mail());
+    let cancelled = decided(&send_mail(), &asked, json!({ "action": "cancel" }));
+    let shown = modern_call(&mut server, 8, &cancelled);
+    assert_eq!(
+        shown["result"]["structuredContent"]["sent"], false,
+        "{shown}"
+    );
+    assert!(
+        text_of(&shown).starts_with("Note: Nothing was done."),
+        "{shown}"
+    );
+    assert_eq!(host.world.sandbox.sent_mail().len(), 1);
+    assert_clean(server);
+}
+
+#[test]
+fn a_client_that_is_asked_in_the_call_gets_the_same_question() {
+    let host = Host::new(ALWAYS);
+    connect(&host, &post_message());
+    // Forms are older than links in elicitations.
+    for version in ["2025-11-25", "2025-06-18"] {
+        let mut server = host.server();
+        server.initialize(version, &json!({ "elicitation": {} }), "test");
+        for (id, response, expected) in [
+            (1, agree(), Ok(true)),
+            (2, json!({ "action": "decline" }), Err("not_confirmed")),
+            (
+                3,
+                json!({ "action": "accept", "content": {} }),
+                Err("not_confirmed"),
+            ),
+            (4, json!({ "action": "cancel" }), Ok(false)),
+        ] {
+            let call = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call",
+                               "params": post_message() });
+            server.send(&call);
+            let asked = server.expect(|message| message["method"] == "elicitation/create");
+            let message = asked["params"]["message"].as_str().unwrap();
+            assert!(message.contains("#launch") && message.contains("We are go."));
+            assert!(asked["params"].get("url").is_none(), "{asked}");
+            server.send(&json!({ "jsonrpc": "2.0", "id": asked["id"], "result": response }));
+            let answer = server.answer(id);
+            match expected {
+                Ok(sent) => {
+                    assert_eq!(
+                        answer["result"]["structuredContent"]["sent"], sent,
+                        "{answer}"
+                    );
+                }
+                Err(expected) => assert_eq!(code(&answer), expected),
+            }
+        }
+        assert_clean(server);
+    }
+}
+
+#[test]
+fn a_call_that_needs_a_grant_and_an_agreement_asks_for_one_after_the_other() {
+    let host = Host::new(ALWAYS);
+    let mut session = Session::open(&host, Era::Retry);
+    let asked = session.ask(&send_mail());
+    host.connect(asked.link.as_deref().unwrap());
+    let asked = session.go_on(&send_mail(), &asked);
+    form(&asked);
+    let sent = session.alone(&decided(&send_mail(), &asked, agree()));
+    assert_eq!(sent["result"]["structuredContent"]["sent"], true, "{sent}");
+    // Reading asks nobody.
+    let (found, _) = session.with(&find_mail(), Person::new());
+    assert_eq!(found["result"]["isError"], false, "{found}");
+    assert_clean(session.server);
+}
+
+#[test]
+fn external_and_new_recipients_are_asked_about_and_others_are_not() {
+    let to = |address: &str| {
+        let mut params = send_mail();
+        params["arguments"]["to"] = json!(address);
+        params
+    };
+    let is_asked = |session: &mut Session<'_>, params: &Value| {
+        let answer = session.alone(params);
+        let asked = answer["result"].get("inputRequests").is_some();
+        assert!(
+            asked || answer["result"]["structuredContent"]["sent"] == true,
+            "{answer}"
+        );
+        asked
+    };
+    let host = policy("external");
+    connect(&host, &to("grace@example.test"));
+    let mut session = Session::open(&host, Era::Retry);
+    assert!(!is_asked(&mut session, &to("grace@example.test")));
+    assert!(is_asked(&mut session, &to("eve@elsewhere.test")));
+    let mut both = to("grace@example.test");
+    both["arguments"]["bcc"] = json!("eve@elsewhere.test");
+    assert!(is_asked(&mut session, &both));
+    assert_clean(session.server);
+
+    let host = policy("new_recipient");
+    connect(&host, &to("grace@example.test"));
+    let mut session = Session::open(&host, Era::Retry);
+    assert!(
+        is_asked(&mut session, &to("grace@example.test")),
+        "mail cannot be read yet"
+    );
+    session.with(&find_mail(), Person::new());
+    let asked = session.alone(&to("newcomer@example.test"));
+    let sent = session.alone(&decided(&to("newcomer@example.test"), &asked, agree()));
+    assert_eq!(sent["result"]["structuredContent"]["sent"], true, "{sent}");
+    assert!(!is_asked(&mut session, &to("newcomer@example.test")));
+    assert_clean(session.server);
+}
+
+#[test]
+fn without_the_policy_a_dry_run_and_a_send_ask_nobody() {
+    let host = policy("never");
+    connect(&host, &send_mail());
+    assert_eq!(host.world.sandbox.sent_mail().len(), 1);
+}
