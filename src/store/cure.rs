@@ -297,16 +297,26 @@ fn unused_name(dir: &Path, now: Timestamp) -> String {
         .expect("numbers do not end")
 }
 
+/// The damaged databases that are kept, oldest first.
+pub(super) fn evidence(dir: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(dir) else {
+        return Vec::new();
+    };
+    let is_evidence = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default();
+        name.to_string_lossy().starts_with(EVIDENCE)
+    };
+    let mut evidence: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(is_evidence)
+        .collect();
+    evidence.sort();
+    evidence
+}
+
 /// Makes room for one more.
 fn drop_old_evidence(dir: &Path) -> io::Result<()> {
-    let mut evidence: Vec<PathBuf> = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(EVIDENCE) {
-            evidence.push(entry.path());
-        }
-    }
-    evidence.sort();
+    let evidence = evidence(dir);
     let spare = (evidence.len() + 1).saturating_sub(MOST_EVIDENCE);
     evidence
         .iter()
