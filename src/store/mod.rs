@@ -26,6 +26,7 @@ mod rows;
 mod salvage;
 mod space;
 mod tally;
+mod threads;
 
 #[cfg(test)]
 mod tests;

@@ -133,16 +133,19 @@ fn space(checkup: &Checkup, vacuumed_at: Option<Timestamp>) -> Check {
     let facts = &checkup.facts;
     let (bytes, live, above) = (facts.bytes, facts.live_bytes, facts.vacuum_above);
     let last = match vacuumed_at {
-        Some(at) => format!("last rewritten {}", at.strftime("%Y-%m-%d %H:%M UTC")),
-        None => "not rewritten yet, as far as the audit log says".to_owned(),
+        Some(at) => format!(
+            "It was last rewritten {}",
+            at.strftime("%Y-%m-%d %H:%M UTC")
+        ),
+        None => "The audit log knows of no time it was rewritten".to_owned(),
     };
     let next = if bytes > above {
-        "which is due and happens by itself within an hour of an open vault".to_owned()
+        "that is due, and happens within an hour of an open vault".to_owned()
     } else {
-        format!("which happens by itself above {}", size(above))
+        format!("that happens by itself above {}", size(above))
     };
     let message = format!(
-        "The database has {} on the disk for {} of data; {last}, {next}.",
+        "The database has {} on the disk for {} of data. {last}; {next}.",
         size(bytes),
         size(live)
     );

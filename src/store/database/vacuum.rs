@@ -28,7 +28,7 @@ use crate::store::files;
 use crate::store::keys::Keys;
 use crate::store::lock::OwnerLock;
 use crate::store::open::{self, DATABASE, LOG};
-use crate::store::space;
+use crate::store::{space, threads};
 
 /// Being written, in the store's directory.
 const NEW: &str = "sled.new";
@@ -76,6 +76,7 @@ impl Database {
         // The copy is no larger, but for what is being written of it.
         let needed = self.reserve.begin + self.size()?;
         space::check(&self.dir, &self.dir, needed)?;
+        threads::check(&self.dir)?;
         let new = self.dir.join(NEW);
         let copied = remove(&new).and_then(|()| self.copy_to(&new));
         copied.inspect_err(|_| {
