@@ -16,7 +16,6 @@ mod socket;
 mod view;
 mod visit;
 
-use std::io;
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -35,7 +34,7 @@ pub use crate::broker::checkup::Checkup;
 use crate::broker::directory::Directory;
 pub use crate::broker::error::{BrokerError, CallbackError, ErrorKind, LinkError, OwnerError};
 pub use crate::broker::keyed_call::{Begun, KeyedAttempt, KeyedCallKey, KeyedEnd, MOST_KEPT};
-use crate::broker::owner::{Owner, redirect_uri};
+use crate::broker::owner::Owner;
 use crate::broker::seat::{Seat, Seats};
 use crate::broker::socket::message::{Answer, Operation};
 pub use crate::broker::view::{ConnectionView, Disconnected, Imported, Renamed, RevokedUser};
@@ -327,30 +326,6 @@ impl Broker {
             })
             .await?;
         answer!(answer, Answer::User(user) => user)
-    }
-
-    /// How the process that has the vault does, and the vault. Reads all of it.
-    pub async fn checkup(&self) -> Result<Checkup, BrokerError> {
-        let answer = self.perform(|| Operation::Checkup).await?;
-        answer!(answer, Answer::Checkup(checkup) => *checkup)
-    }
-
-    /// Whether the callback port could be had now, by this process. Takes nothing.
-    pub fn callback_port_is_free(&self) -> io::Result<()> {
-        self.0.seats.port().is_free()
-    }
-
-    /// Why an entry cannot be connected, with the next step: an endpoint is missing, or the
-    /// provider does not take our redirect URI.
-    pub fn problem_of(&self, provider: &Provider) -> Option<String> {
-        let redirect_uri = redirect_uri(self.public_url(), provider);
-        let problem = || provider.redirect_problem(&redirect_uri);
-        provider.unusable().or_else(problem)
-    }
-
-    /// The redirect URI to register for an entry.
-    pub fn redirect_uri(&self, provider: &Provider) -> Url {
-        redirect_uri(self.public_url(), provider)
     }
 
     /// What a person should know of the vault, once: that it was damaged and repaired. Nothing as

@@ -126,7 +126,7 @@ impl CallbackPort {
     }
 }
 
-/// A machine without IPv6 has no ::1 that anyone could sit on.
+/// A machine without IPv6 has no `::1` that anyone could sit on.
 fn is_missing(address: SocketAddr, error: &io::Error) -> bool {
     address.is_ipv6() && error.kind() != ErrorKind::AddrInUse
 }

@@ -75,8 +75,8 @@ const BROKEN: Style = AnsiColor::Red.on_default().bold();
 
 fn text(report: &Report) -> String {
     let name = |check: &Check| match &check.subject {
-        Some(subject) => format!("{} {subject}", check.check),
-        None => check.check.replace('_', " "),
+        Some(subject) => format!("{} {subject}", check.name),
+        None => check.name.replace('_', " "),
     };
     let names = report
         .checks

@@ -17,8 +17,9 @@ pub(super) enum Status {
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Check {
-    /// Its name, which stays the same across versions.
-    pub(super) check: &'static str,
+    /// What was looked at: a name that stays the same across versions.
+    #[serde(rename = "check")]
+    pub(super) name: &'static str,
     /// Which of several: the id of a provider entry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) subject: Option<String>,
@@ -31,9 +32,9 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub(super) fn ok(check: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn ok(name: &'static str, message: impl Into<String>) -> Self {
         Self {
-            check,
+            name,
             subject: None,
             status: Status::Ok,
             message: message.into(),
@@ -42,17 +43,17 @@ impl Check {
         }
     }
 
-    pub(super) fn warning(check: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn warning(name: &'static str, message: impl Into<String>) -> Self {
         Self {
             status: Status::Warning,
-            ..Self::ok(check, message)
+            ..Self::ok(name, message)
         }
     }
 
-    pub(super) fn problem(check: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn problem(name: &'static str, message: impl Into<String>) -> Self {
         Self {
             status: Status::Problem,
-            ..Self::ok(check, message)
+            ..Self::ok(name, message)
         }
     }
 

@@ -11,7 +11,7 @@ use crate::cli::doctor::report::Check;
 use crate::cli::doctor::setup::{sentence, size};
 
 /// How long opening the vault may take; a repair may need it.
-const OPENING: Duration = Duration::from_secs(60);
+const OPENING: Duration = Duration::from_mins(1);
 /// How long one question may take.
 const ANSWER: Duration = Duration::from_secs(20);
 
