@@ -237,12 +237,6 @@ fn an_owner_that_does_not_answer_is_named_and_not_waited_for() {
     assert!(message.contains(&format!("kill -CONT {pid}")), "{message}");
 }
 
-/// Opens the vault once more, and closes it.
-fn open(host: &Host) {
-    let ended = host.wait(run(&host.world, &["connections"]));
-    assert_eq!(ended.code, 0, "{}", ended.stderr);
-}
-
 fn age(host: &Host) -> Value {
     check(&fine(host), "vault_age").clone()
 }
@@ -253,7 +247,7 @@ fn an_older_copy_in_the_vaults_place_is_told_once_in_the_log_and_then_by_doctor(
     let (vault, elsewhere) = (host.vault(), TempDir::new().unwrap());
     let old = elsewhere.path().join("old");
     copy(&vault, &old);
-    open(&host);
+    // One opening is enough.
     assert_eq!(age(&host)["status"], "ok", "nothing was put back");
 
     fs::remove_dir_all(&vault).unwrap();
