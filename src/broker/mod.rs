@@ -5,6 +5,7 @@
 //! can send them to the one that does.
 
 mod access;
+mod checkup;
 mod directory;
 mod error;
 mod keyed_call;
@@ -29,6 +30,7 @@ use crate::audit::{AuditPage, AuditQuery, Event, Hex, Point, Verdict};
 pub use crate::broker::access::{
     Access, Consent, ConsentReason, Denied, FlowOutcome, Granted, Requirement,
 };
+pub use crate::broker::checkup::Checkup;
 use crate::broker::directory::Directory;
 pub use crate::broker::error::{BrokerError, CallbackError, ErrorKind, LinkError, OwnerError};
 pub use crate::broker::keyed_call::{Begun, KeyedAttempt, KeyedCallKey, KeyedEnd, MOST_KEPT};

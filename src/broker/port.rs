@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
+use tokio::net::TcpSocket;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, sleep};
 use url::{Host, Url};
@@ -73,6 +74,32 @@ impl CallbackPort {
         Ok(())
     }
 
+    /// Whether this process listens.
+    pub(super) async fn listens(&self) -> bool {
+        *self.listening.lock().await
+    }
+
+    /// Whether it could listen. Takes the addresses for a moment without listening, so that nobody
+    /// can connect meanwhile.
+    pub(super) fn is_free(&self) -> io::Result<()> {
+        for address in &self.addresses {
+            let bound = match address {
+                SocketAddr::V4(_) => TcpSocket::new_v4(),
+                SocketAddr::V6(_) => TcpSocket::new_v6(),
+            }
+            .and_then(|socket| {
+                // As the standard library's listeners do.
+                socket.set_reuseaddr(true)?;
+                socket.bind(*address)
+            });
+            match bound {
+                Err(error) if is_missing(*address, &error) => {}
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
     /// Marks the port as closed if `still_idle` holds while no flow can open it.
     pub(super) async fn close_if(&self, still_idle: impl FnOnce() -> bool) -> bool {
         let mut listening = self.listening.lock().await;
@@ -91,11 +118,15 @@ impl CallbackPort {
                     listener.set_nonblocking(true)?;
                     bound.push(listener);
                 }
-                // A machine without IPv6 has no ::1 that anyone could sit on.
-                Err(error) if address.is_ipv6() && error.kind() != ErrorKind::AddrInUse => {}
+                Err(error) if is_missing(*address, &error) => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(bound)
     }
+}
+
+/// A machine without IPv6 has no `::1` that anyone could sit on.
+fn is_missing(address: SocketAddr, error: &io::Error) -> bool {
+    address.is_ipv6() && error.kind() != ErrorKind::AddrInUse
 }

@@ -32,7 +32,12 @@ impl App {
     ///
     /// `config_path` is `--config`; without it the file is searched as [`Config::load`] says.
     pub fn start(config_path: Option<&Path>) -> anyhow::Result<Self> {
-        let config = Arc::new(Config::load(config_path)?);
+        Ok(Self::with(Config::load(config_path)?))
+    }
+
+    /// The same with a configuration that is read already.
+    pub fn with(config: Config) -> Self {
+        let config = Arc::new(config);
         let http = Http::new();
         let clock = Clock::system();
         let (broker, listeners) = Broker::new(Settings {
@@ -50,13 +55,13 @@ impl App {
                 .iter()
                 .any(|name| name == tool.toolkit)
         });
-        Ok(Self {
+        Self {
             config,
             broker,
             http,
             clock,
             tools: Arc::new(tools),
-        })
+        }
     }
 
     /// What runs a tool.

@@ -8,13 +8,13 @@ use std::process::ExitCode;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use crate::audit::{AuditOutcome, AuditQuery, AuditRecord, Point, Verdict};
+use crate::audit::{AuditKind, AuditOutcome, AuditQuery, AuditRecord, Point, Verdict};
 use crate::cli::app::App;
 use crate::cli::output::{
     BAD, BOLD, DIM, Exit, GOOD, Usage, lines, progress, result, styled, visible,
 };
 
-/// Show the audit log: every call, sign-in, refresh and disconnect.
+/// Show the audit log: every call, sign-in, refresh, disconnect, and work on the vault.
 ///
 /// The newest record is the last one shown. Users are hashes under a key of the vault; arguments
 /// and results are not recorded.
@@ -35,6 +35,10 @@ pub struct Args {
     /// Only what this provider was part of: google, slack, github, or another.
     #[arg(long)]
     provider: Option<String>,
+
+    /// Only this: call, connect, export, `rotate_key`, … A wrong one is answered with the list.
+    #[arg(long, value_parser = kind)]
+    kind: Option<AuditKind>,
 
     /// Only what ended like this.
     #[arg(long, value_parser = outcome)]
@@ -85,6 +89,7 @@ pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
             .map_err(Usage)?,
         before: None,
         limit: args.limit,
+        kind: args.kind,
         tool: args.tool,
         account: args.account,
         provider: args.provider,
@@ -206,6 +211,17 @@ fn row(record: &AuditRecord, zone: &TimeZone) -> [String; 5] {
     ]
 }
 
+fn kind(text: &str) -> Result<AuditKind, String> {
+    let known = AuditKind::ALL.into_iter();
+    known
+        .clone()
+        .find(|known| known.as_str() == text)
+        .ok_or_else(|| {
+            let names: Vec<_> = known.map(AuditKind::as_str).collect();
+            format!("one of {}", names.join(", "))
+        })
+}
+
 fn outcome(text: &str) -> Result<AuditOutcome, String> {
     let known = AuditOutcome::ALL.into_iter();
     known
@@ -230,7 +246,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::audit::{AuditKind, Hex};
+    use crate::audit::Hex;
 
     fn record(tool: Option<&str>, outcome: AuditOutcome) -> AuditRecord {
         AuditRecord {
@@ -278,7 +294,11 @@ TIME                        WHAT          ACCOUNT             OUTCOME           
     }
 
     #[test]
-    fn outcomes_and_heads_are_read_as_they_are_printed() {
+    fn kinds_outcomes_and_heads_are_read_as_they_are_printed() {
+        for known in AuditKind::ALL {
+            assert_eq!(kind(known.as_str()), Ok(known));
+        }
+        assert!(kind("revoke user").is_err());
         for known in AuditOutcome::ALL {
             assert_eq!(outcome(known.as_str()), Ok(known));
         }

@@ -14,6 +14,7 @@ pub mod connections;
 pub mod default;
 pub mod demo;
 pub mod disconnect;
+pub mod doctor;
 pub mod export;
 pub mod import;
 pub mod key;
@@ -67,6 +68,7 @@ pub enum Command {
     Default(default::Args),
     Disconnect(disconnect::Args),
     RevokeUser(revoke_user::Args),
+    Doctor(doctor::Args),
     Audit(audit::Args),
     Tools(tools::Args),
     Call(call::Args),
@@ -83,6 +85,8 @@ impl Command {
     pub fn log_filter(&self) -> Option<&'static str> {
         match self {
             Self::Stdio | Self::Agent(_) => None,
+            // It tells all of it itself.
+            Self::Doctor(_) => Some("error"),
             _ => Some("warn,valetkey::store=info"),
         }
     }
@@ -90,9 +94,12 @@ impl Command {
 
 /// Runs a command. The exit code is 0 when it did what it was asked to.
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    // The demo brings a configuration of its own.
-    if let Command::Demo(args) = cli.command {
-        return demo::run(args).await;
+    match cli.command {
+        // It brings a configuration of its own.
+        Command::Demo(args) => return demo::run(args).await,
+        // It tells what is wrong with the configuration.
+        Command::Doctor(args) => return doctor::run(cli.config.as_deref(), args).await,
+        _ => {}
     }
     let app = App::start(cli.config.as_deref())?;
     let broker = app.broker.clone();
@@ -119,6 +126,6 @@ async fn command(app: App, command: Command) -> anyhow::Result<ExitCode> {
         Command::Export(args) => export::run(app, args).await,
         Command::Import(args) => import::run(app, args).await,
         Command::Vacuum(args) => vacuum::run(app, args).await,
-        Command::Demo(args) => demo::run(args).await,
+        Command::Demo(_) | Command::Doctor(_) => unreachable!("they have no app"),
     }
 }

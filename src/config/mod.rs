@@ -54,6 +54,9 @@ pub struct Config {
     pub elicitation: Elicitation,
     /// `store`: the directory of the embedded store.
     pub store_dir: PathBuf,
+    /// What is written while running, outside of the store: [`paths::state_dir`]. None without
+    /// `HOME`.
+    pub state_dir: Option<PathBuf>,
     /// `master_key`: where the master key comes from. Default: `VALETKEY_MASTER_KEY` if it is set,
     /// else [`paths::master_key_file`].
     pub master_key: MasterKeySource,
@@ -168,6 +171,9 @@ impl Config {
             toolkits: sections::toolkits(reader, &form.toolkits.unwrap_or_default(), &providers)?,
             audit: sections::audit(reader, form.audit.as_ref())?,
             master_key: sections::master_key(reader, form.master_key.as_ref(), &store_dir)?,
+            state_dir: paths::home(variables)
+                .ok()
+                .map(|home| paths::state_dir(&home)),
             store_dir,
             providers,
             source,

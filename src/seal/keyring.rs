@@ -91,9 +91,9 @@ impl Keyring {
         Self { master, keys }
     }
 
-    /// Refuses a file of a later format. Looks at nothing else.
-    pub fn check_format(file: &[u8]) -> Result<(), SealError> {
-        File::check_format(file)
+    /// The format of a file. Refuses a later one than this program knows. Looks at nothing else.
+    pub fn format_of(file: &[u8]) -> Result<u64, SealError> {
+        File::format_of(file)
     }
 
     /// Which master key a file is wrapped under.

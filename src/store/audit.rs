@@ -82,6 +82,16 @@ pub enum AuditKind {
     Disconnect,
     /// All that a user had, taken back. The connections have records of their own.
     RevokeUser,
+    /// Every connection written to a file.
+    Export,
+    /// The connections of such a file brought back.
+    Import,
+    /// A new data key.
+    RotateKey,
+    /// A new master key.
+    RotateMasterKey,
+    /// The database rewritten, by a person or by itself.
+    Vacuum,
 }
 
 /// How it ended.
@@ -108,6 +118,21 @@ pub enum AuditOutcome {
 }
 
 impl AuditKind {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Call,
+        Self::Connect,
+        Self::Elicitation,
+        Self::Refresh,
+        Self::Disconnect,
+        Self::RevokeUser,
+        Self::Export,
+        Self::Import,
+        Self::RotateKey,
+        Self::RotateMasterKey,
+        Self::Vacuum,
+    ];
+
     /// As it is stored and shown.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -117,6 +142,11 @@ impl AuditKind {
             Self::Refresh => "refresh",
             Self::Disconnect => "disconnect",
             Self::RevokeUser => "revoke_user",
+            Self::Export => "export",
+            Self::Import => "import",
+            Self::RotateKey => "rotate_key",
+            Self::RotateMasterKey => "rotate_master_key",
+            Self::Vacuum => "vacuum",
         }
     }
 }
@@ -188,6 +218,9 @@ pub struct AuditQuery {
     pub before: Option<u64>,
     /// This many of them, the newest. A page may have fewer; it has never more than 500.
     pub limit: usize,
+    /// What was tried.
+    #[serde(default)]
+    pub kind: Option<AuditKind>,
     /// The tool's name.
     pub tool: Option<String>,
     /// The account's name, or the connection's id.
@@ -214,6 +247,7 @@ impl AuditQuery {
         is(&self.tool, &record.tool)
             && (is(&self.account, &record.account) || is(&self.account, &connection))
             && is(&self.provider, &record.provider)
+            && self.kind.is_none_or(|kind| kind == record.kind)
             && self.outcome.is_none_or(|outcome| outcome == record.outcome)
             && self.since.is_none_or(|since| since <= record.at)
     }

@@ -30,7 +30,7 @@ use crate::store::error::StoreError;
 use crate::store::open::{self, DATABASE};
 use crate::store::salvage::{self, Found, Rows};
 use crate::store::space::{self, Reserve};
-use crate::store::{backup, files, rows, tally};
+use crate::store::{backup, files, rows, tally, threads};
 
 /// What this module knows of the last cure; beside the database, absent when there was none.
 const JOURNAL: &str = "cure.json";
@@ -90,6 +90,7 @@ pub(super) enum Fault {
 
 /// Opens the database of the store in `dir`, after a cure if it needs one.
 pub(super) fn open(dir: &Path, keyring: &Keyring, now: Timestamp) -> Result<Db, StoreError> {
+    threads::check(dir)?;
     let home = dir.join(DATABASE);
     let (cause, evidence, tries) = match Journal::read(dir)? {
         None | Some(Journal::Cured { .. }) => match try_to_open(dir, &home) {
@@ -230,13 +231,14 @@ fn try_to_open(dir: &Path, home: &Path) -> Result<Db, Fault> {
     let (sender, receiver) = channel();
     let (dir, home) = (dir.to_owned(), home.to_owned());
     let store = dir.clone();
-    thread::spawn(move || {
+    let opening = thread::Builder::new().spawn(move || {
         let opened = catch_unwind(AssertUnwindSafe(|| open_trees(&dir, &home)));
         let opened = opened.unwrap_or(Err(Fault::Damage(
             "the database could not be read to its end",
         )));
         let _ = sender.send(opened);
     });
+    opening.map_err(|error| Fault::Other(threads::none_left(&store, &error)))?;
     receiver.recv_timeout(LIMIT).unwrap_or_else(|_| {
         let cause = "the database did not open within 20 seconds";
         Err(Fault::Other(StoreError::damaged(&store, cause)))
@@ -297,16 +299,26 @@ fn unused_name(dir: &Path, now: Timestamp) -> String {
         .expect("numbers do not end")
 }
 
+/// The damaged databases that are kept, oldest first.
+pub(super) fn evidence(dir: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(dir) else {
+        return Vec::new();
+    };
+    let is_evidence = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default();
+        name.to_string_lossy().starts_with(EVIDENCE)
+    };
+    let mut evidence: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(is_evidence)
+        .collect();
+    evidence.sort();
+    evidence
+}
+
 /// Makes room for one more.
 fn drop_old_evidence(dir: &Path) -> io::Result<()> {
-    let mut evidence: Vec<PathBuf> = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(EVIDENCE) {
-            evidence.push(entry.path());
-        }
-    }
-    evidence.sort();
+    let evidence = evidence(dir);
     let spare = (evidence.len() + 1).saturating_sub(MOST_EVIDENCE);
     evidence
         .iter()

@@ -2,7 +2,7 @@
 
 mod change;
 pub(super) mod rotation;
-mod vacuum;
+pub(super) mod vacuum;
 
 #[cfg(test)]
 mod tests;

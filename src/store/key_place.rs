@@ -57,23 +57,35 @@ impl KeyPlace {
     ///
     /// A key that was about to take over when the process ended does so now.
     pub(super) fn open_keyring(&self, dir: &Path, file: &[u8]) -> Result<Keyring, Problem> {
-        Keyring::check_format(file)?;
-        let current = self.read(Slot::Current)?;
+        let (keyring, next) = self.unlocked(dir, file)?;
+        if let Some(next) = next
+            && let Err(error) = self.promote(&next)
+        {
+            tracing::warn!(error = %error, "the new master key is not in its place yet");
+        }
+        Ok(keyring)
+    }
+
+    /// The keyring of the store in `dir`, and the key that opened it if that has yet to take over.
+    /// Changes nothing.
+    pub(super) fn unlocked(
+        &self,
+        dir: &Path,
+        file: &[u8],
+    ) -> Result<(Keyring, Option<MasterKey>), Problem> {
+        Keyring::format_of(file)?;
+        let current = self.current()?;
         let wanted = Keyring::master_key_of(file)?;
         if let Some(key) = &current
             && key.id() == wanted
         {
-            return Ok(Keyring::open(file, key)?);
+            return Ok((Keyring::open(file, key)?, None));
         }
         if let Some(next) = self.read(Slot::Next(wanted))? {
-            let keyring = Keyring::open(file, &next)?;
-            if let Err(error) = self.promote(&next) {
-                tracing::warn!(error = %error, "the new master key is not in its place yet");
-            }
-            return Ok(keyring);
+            return Ok((Keyring::open(file, &next)?, Some(next)));
         }
         if let Some(old) = self.read(Slot::Old(wanted))? {
-            return Ok(Keyring::open(file, &old)?);
+            return Ok((Keyring::open(file, &old)?, None));
         }
         match current {
             Some(_) => Err(SealError::WrongMasterKey.into()),
@@ -88,9 +100,14 @@ impl KeyPlace {
         }
     }
 
+    /// The current key, if there is one.
+    pub(super) fn current(&self) -> Result<Option<MasterKey>, StoreError> {
+        self.read(Slot::Current)
+    }
+
     /// The key for a brand-new store: the one that is there, or one made now.
     pub(super) fn existing_or_new(&self) -> Result<MasterKey, StoreError> {
-        if let Some(key) = self.read(Slot::Current)? {
+        if let Some(key) = self.current()? {
             return Ok(key);
         }
         let key = MasterKey::generate();

@@ -13,7 +13,7 @@ use crate::store::key_place::{KeyPlace, Problem};
 
 /// The wrapped data keys and the format of the store. It lies beside the database, not in it, so
 /// that a wrong key is found before sled writes anything, which it does whenever it opens.
-const FILE: &str = "keyring";
+pub(super) const FILE: &str = "keyring";
 
 /// The keys of an open store.
 #[derive(Debug)]
@@ -52,14 +52,7 @@ impl Keys {
                 files::write_atomically(&file, &keyring.to_file())?;
                 keyring
             }
-            None => {
-                return Err(StoreError::Key(format!(
-                    "the vault in {dir} has lost its file `{FILE}`, without which nothing in it \
-                     can be read. Put the file back from your backup, or move {dir} away and \
-                     connect your accounts again.",
-                    dir = dir.display()
-                )));
-            }
+            None => return Err(lost(dir)),
         };
         Ok(Self {
             file,
@@ -87,6 +80,15 @@ impl Keys {
         *current = Arc::new(keyring);
         Ok(())
     }
+}
+
+/// What a person reads when there are rows and no keyring.
+pub(super) fn lost(dir: &Path) -> StoreError {
+    StoreError::Key(format!(
+        "the vault in {dir} has lost its file `{FILE}`, without which nothing in it can be read. \
+         Put the file back from your backup, or move {dir} away and connect your accounts again.",
+        dir = dir.display()
+    ))
 }
 
 /// What a person reads when the keyring does not open.

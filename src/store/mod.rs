@@ -4,8 +4,11 @@ pub mod alias;
 pub mod audit;
 pub mod error;
 pub mod export;
+pub mod facts;
+pub mod inspect;
 pub mod keyed_call;
 pub mod records;
+pub mod seen;
 pub mod sled;
 pub mod upkeep;
 
@@ -23,6 +26,7 @@ mod rows;
 mod salvage;
 mod space;
 mod tally;
+mod threads;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,12 @@
 //! reserve: a refused write leaves the store as sound as it was, and the next one works as soon as
 //! there is space.
 
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+use rustix::fs::StatVfs;
 
 use crate::store::error::StoreError;
 use crate::store::rows;
@@ -36,9 +41,8 @@ pub(super) fn of_rows(puts: usize) -> u64 {
 /// Refuses if less than `needed` bytes are free at `path`, which exists, for users without
 /// privileges. `dir` is the store that is told.
 pub(super) fn check(dir: &Path, path: &Path, needed: u64) -> Result<(), StoreError> {
-    let found = rustix::fs::statvfs(path)
-        .map_err(|error| StoreError::io(path, "cannot be read", &error.into()))?;
-    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    let found = statvfs(path)?;
+    let free = free_of(&found);
     // File systems without a table of files say that it has none.
     let no_names = found.f_files > 0 && found.f_favail == 0;
     if free >= needed && !no_names {
@@ -52,6 +56,40 @@ pub(super) fn check(dir: &Path, path: &Path, needed: u64) -> Result<(), StoreErr
             format!("{} left, {} needed", mib(free), mib(needed))
         },
     })
+}
+
+/// The bytes that are free at `path`, which exists, for users without privileges.
+pub(super) fn free(path: &Path) -> Result<u64, StoreError> {
+    Ok(free_of(&statvfs(path)?))
+}
+
+fn statvfs(path: &Path) -> Result<StatVfs, StoreError> {
+    rustix::fs::statvfs(path).map_err(|error| StoreError::io(path, "cannot be read", &error.into()))
+}
+
+fn free_of(found: &StatVfs) -> u64 {
+    found.f_bavail.saturating_mul(found.f_frsize)
+}
+
+/// What the files below a directory take on the disk, in bytes.
+pub(super) fn taken(directory: &Path) -> io::Result<u64> {
+    const BLOCK: u64 = 512;
+    let mut bytes = 0;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let found = match entry.metadata() {
+            Ok(found) => found,
+            // sled deletes snapshots while it works.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        bytes += if found.is_dir() {
+            taken(&entry.path())?
+        } else {
+            found.len().min(found.blocks() * BLOCK)
+        };
+    }
+    Ok(bytes)
 }
 
 /// The nearest directory above `path`, or `path` itself, that exists.

@@ -151,16 +151,11 @@ impl Store {
         done.unwrap_or_else(|_| Err(StoreError::interrupted(&self.0.dir)))
     }
 
-    /// What has to be done now and then: drops keys that no handle needs any more, and vacuums if
-    /// that is worth it.
-    pub async fn maintain(&self) -> Result<(), StoreError> {
+    /// Drops keys that no handle needs any more.
+    pub async fn drop_expired_keys(&self) -> Result<(), StoreError> {
         let now = self.0.clock.now();
         self.on_disk(move |database| database.drop_expired_keys(now))
-            .await?;
-        if self.wants_vacuum().await? {
-            self.vacuum().await?;
-        }
-        Ok(())
+            .await
     }
 
     /// Seals rows anew in the background, if an older key sealed them.

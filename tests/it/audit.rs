@@ -1,5 +1,6 @@
 //! The audit log of a real server: what is recorded of which call, and what when it cannot be.
 
+mod operator;
 mod privacy;
 mod required;
 mod revoke_user;

@@ -269,6 +269,17 @@ async fn a_refusal_at_the_provider_is_exit_code_3_and_its_page_still_loads() {
         "{}",
         declined.stderr
     );
+    let declined = [
+        "audit",
+        "--kind",
+        "connect",
+        "--outcome",
+        "declined",
+        "--json",
+    ];
+    let record = run(&world, &declined).await.json();
+    assert_eq!(record["provider"], "google");
+    assert_eq!(record["client"], "valetkey connect");
 }
 
 #[tokio::test]

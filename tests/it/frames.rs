@@ -67,6 +67,14 @@ impl Server {
         Self::run(shell, home, arguments, &[])
     }
 
+    /// The same in a control group, whose processes are listed in this file.
+    pub(crate) fn in_group(processes: &Path, home: &Path, arguments: &[&str]) -> Self {
+        let enter = format!("echo $$ > {} && exec \"$0\" \"$@\"", processes.display());
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &enter, env!("CARGO_BIN_EXE_valetkey")]);
+        Self::run(shell, home, arguments, &[])
+    }
+
     fn run(mut command: Command, home: &Path, arguments: &[&str], more: &[(&str, &str)]) -> Self {
         command
             .env_clear()

@@ -1,6 +1,7 @@
 //! The audit log: records of calls, written together where they come together, and reading it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
@@ -66,6 +67,37 @@ impl Owner {
         tokio::spawn(async move { owner.0.desk.write(&store).await });
         let written = written.await;
         Ok(written.expect("there are as many writers as records, and each takes one at least")?)
+    }
+
+    /// Has `work` of the operator on the vault recorded: with `audit.required` also before it
+    /// begins, and then not begun if that fails. When it is done and only that cannot be recorded,
+    /// it is done all the same.
+    pub(super) async fn on_record<T>(
+        &self,
+        kind: AuditKind,
+        work: impl Future<Output = Result<T, BrokerError>>,
+    ) -> Result<T, BrokerError> {
+        let began = Instant::now();
+        let started = Event::new(kind, AuditOutcome::Started, &Caller::local(), self.now());
+        if self.0.settings.config.audit.required {
+            self.record(started.clone()).await?;
+        }
+        let done = work.await;
+        let outcome = match &done {
+            Ok(_) => AuditOutcome::Finished,
+            Err(_) => AuditOutcome::Failed,
+        };
+        let error = done.as_ref().err();
+        let event = Event {
+            at: self.now(),
+            outcome,
+            error: error.map(|error| error.kind().as_str().to_owned()),
+            ..started.took(began.elapsed())
+        };
+        if let Err(error) = self.record(event).await {
+            tracing::warn!(%error, audit.kind = kind.as_str(), "audit.not_recorded");
+        }
+        done
     }
 
     /// What happened to a connection now.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use crate::audit::AuditKind;
 use crate::broker::owner::Owner;
 use crate::broker::owner::accounts::new_connection_id;
 use crate::broker::{BrokerError, Imported};
@@ -23,11 +24,23 @@ enum Outcome {
 impl Owner {
     /// See [`crate::broker::Broker::export`].
     pub(super) async fn export(&self, path: &Path) -> Result<Exported, BrokerError> {
-        Ok(self.store().export(path).await?)
+        let store = self.store();
+        self.on_record(AuditKind::Export, async { Ok(store.export(path).await?) })
+            .await
     }
 
     /// See [`crate::broker::Broker::import`].
     pub(super) async fn import(
+        &self,
+        path: &Path,
+        key_file: Option<&Path>,
+        replace: bool,
+    ) -> Result<Imported, BrokerError> {
+        let import = self.restore_all(path, key_file, replace);
+        self.on_record(AuditKind::Import, import).await
+    }
+
+    async fn restore_all(
         &self,
         path: &Path,
         key_file: Option<&Path>,

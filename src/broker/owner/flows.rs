@@ -282,11 +282,13 @@ impl Owner {
     /// Our callback for this provider: one path each, so that a code cannot be delivered to the
     /// wrong one (RFC 9700 §4.4.2.2).
     pub(super) fn redirect_uri(&self, provider: &Provider) -> url::Url {
-        under(
-            &self.0.settings.config.server.public_url,
-            &["oauth", "callback", provider.id()],
-        )
+        redirect_uri(&self.0.settings.config.server.public_url, provider)
     }
+}
+
+/// See [`Owner::redirect_uri`].
+pub(in crate::broker) fn redirect_uri(public_url: &url::Url, provider: &Provider) -> url::Url {
+    under(public_url, &["oauth", "callback", provider.id()])
 }
 
 /// A path under the public URL.

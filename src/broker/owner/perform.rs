@@ -73,6 +73,7 @@ impl Owner {
                 Answer::VerifyAudit(self.verify_audit(noted).await?)
             }
             Operation::User { caller } => Answer::User(self.user(&caller)),
+            Operation::Checkup => Answer::Checkup(Box::new(self.checkup().await?)),
             Operation::Notice => Answer::Notice(self.notice().await?),
             Operation::Seal { context, plaintext } => {
                 Answer::Seal(self.store().seal_handle(&context, &plaintext))

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::audit::AuditKind;
 use crate::broker::BrokerError;
 use crate::broker::owner::Owner;
 use crate::store::upkeep::{KeyIds, MasterKeyRotated, Vacuumed};
@@ -20,8 +21,11 @@ impl Owner {
     /// See [`crate::broker::Broker::rotate_key`].
     pub(super) async fn rotate_key(&self, replacing: String) -> Result<KeyIds, BrokerError> {
         let store = self.store();
-        store.rotate_key(replacing).await?;
-        Ok(store.key_ids().await?)
+        self.on_record(AuditKind::RotateKey, async {
+            store.rotate_key(replacing).await?;
+            Ok(store.key_ids().await?)
+        })
+        .await
     }
 
     /// See [`crate::broker::Broker::rotate_master_key`].
@@ -31,27 +35,39 @@ impl Owner {
         new: Option<&SecretString>,
     ) -> Result<MasterKeyRotated, BrokerError> {
         let store = self.store();
-        Ok(store.rotate_master_key(replacing, new).await?)
+        self.on_record(AuditKind::RotateMasterKey, async {
+            Ok(store.rotate_master_key(replacing, new).await?)
+        })
+        .await
     }
 
     /// See [`crate::broker::Broker::vacuum`].
     pub(super) async fn vacuum(&self) -> Result<Vacuumed, BrokerError> {
-        Ok(self.store().vacuum().await?)
+        let store = self.store();
+        self.on_record(AuditKind::Vacuum, async { Ok(store.vacuum().await?) })
+            .await
     }
 
     /// Drops keys that nothing needs any more and vacuums when that is worth it: now, and then once
     /// an hour.
     pub(super) async fn maintain(&self) {
         loop {
-            let store = self.0.vault.store().clone();
-            if let Err(error) = store.maintain().await {
+            if let Err(error) = self.look_after().await {
                 tracing::warn!(%error, "the vault was not looked after");
             }
-            drop(store);
             if let Err(error) = self.sweep_keyed_calls().await {
                 tracing::warn!(%error, "old idempotency keys were not forgotten");
             }
             tokio::time::sleep(EVERY).await;
         }
+    }
+
+    async fn look_after(&self) -> Result<(), BrokerError> {
+        let store = self.store();
+        store.drop_expired_keys().await?;
+        if store.wants_vacuum().await? {
+            self.vacuum().await?;
+        }
+        Ok(())
     }
 }

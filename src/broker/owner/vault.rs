@@ -15,11 +15,15 @@ use crate::caller::Caller;
 use crate::store::alias::Alias;
 use crate::store::error::StoreError;
 use crate::store::records::{Flow, FlowId, FlowStatus};
+use crate::store::seen::Memory;
 use crate::store::sled::{Change, Store};
 
 /// Beside the database while flows are pending: a starting process looks for this file instead of
 /// opening the store, which a mere `tools/list` must not need.
 const PENDING_MARKER: &str = "pending-flows";
+
+/// Where the vaults' generations are noted, in the state directory.
+const SEEN: &str = "seen";
 
 /// What is shared by all calls for the same thing: caller × provider × account.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -79,6 +83,7 @@ pub(super) struct Swept {
 pub(super) struct Vault {
     dir: PathBuf,
     store: Store,
+    memory: Memory,
     flows: Mutex<HashMap<FlowKey, (FlowId, Timestamp)>>,
     /// When the person last said no, so that the next call does not ask at once.
     declined: Mutex<HashMap<FlowKey, Timestamp>>,
@@ -93,9 +98,17 @@ impl Vault {
     pub(super) async fn open(settings: &Settings) -> Result<Self, BrokerError> {
         let dir = settings.config.store_dir.clone();
         let store = Store::open(&dir, &settings.config.master_key, settings.clock.clone()).await?;
+        let memory = match &settings.config.state_dir {
+            Some(state) => store.remember(&state.join(SEEN)).await,
+            None => Memory {
+                put_back: None,
+                problem: Some("HOME is not set to an absolute path. Set HOME.".to_owned()),
+            },
+        };
         let vault = Self {
             dir,
             store,
+            memory,
             flows: Mutex::default(),
             declined: Mutex::default(),
             failed: Mutex::default(),
@@ -103,6 +116,11 @@ impl Vault {
         };
         vault.take_over(settings.clock.now()).await?;
         Ok(vault)
+    }
+
+    /// What was remembered of the store when it was opened.
+    pub(super) fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// The store.

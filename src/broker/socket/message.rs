@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::{AuditPage, AuditQuery, Event, Hex, Point, Verdict};
 use crate::broker::{
-    Access, Begun, ConnectionView, Disconnected, ErrorKind, FlowOutcome, Imported, KeyedAttempt,
-    KeyedEnd, Renamed, Requirement, RevokedUser,
+    Access, Begun, Checkup, ConnectionView, Disconnected, ErrorKind, FlowOutcome, Imported,
+    KeyedAttempt, KeyedEnd, Renamed, Requirement, RevokedUser,
 };
 use crate::caller::Caller;
 use crate::store::alias::Alias;
@@ -128,6 +128,7 @@ pub(in crate::broker) enum Operation {
     User {
         caller: Caller,
     },
+    Checkup,
     Notice,
     Seal {
         context: Vec<u8>,
@@ -178,6 +179,7 @@ pub(in crate::broker) enum Answer {
     Audit(AuditPage),
     VerifyAudit(Verdict),
     User(Hex<16>),
+    Checkup(Box<Checkup>),
     Notice(Option<String>),
     Seal(Vec<u8>),
     Unseal(Option<Vec<u8>>),

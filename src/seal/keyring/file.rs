@@ -48,8 +48,8 @@ pub(super) struct WrappedKey {
 }
 
 impl File {
-    /// Refuses a file of a later format. Looks at nothing else.
-    pub(super) fn check_format(bytes: &[u8]) -> Result<(), SealError> {
+    /// The format of a file. Refuses a later one. Looks at nothing else.
+    pub(super) fn format_of(bytes: &[u8]) -> Result<u64, SealError> {
         let head: Head = serde_json::from_slice(bytes).map_err(|_| SealError::DamagedKeyring)?;
         if head.format > FORMAT {
             return Err(SealError::NewerFormat {
@@ -57,11 +57,11 @@ impl File {
                 known: FORMAT,
             });
         }
-        Ok(())
+        Ok(head.format)
     }
 
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, SealError> {
-        Self::check_format(bytes)?;
+        Self::format_of(bytes)?;
         serde_json::from_slice(bytes).map_err(|_| SealError::DamagedKeyring)
     }
 

@@ -227,5 +227,5 @@ fn an_altered_file_is_refused() {
 fn a_later_format_is_refused_before_anything_else_is_looked_at() {
     let file = br#"{"format": 3, "something": "new"}"#;
     let newer = SealError::NewerFormat { found: 3, known: 2 };
-    assert_eq!(Keyring::check_format(file), Err(newer));
+    assert_eq!(Keyring::format_of(file), Err(newer));
 }

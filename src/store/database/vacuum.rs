@@ -13,7 +13,6 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,7 +28,7 @@ use crate::store::files;
 use crate::store::keys::Keys;
 use crate::store::lock::OwnerLock;
 use crate::store::open::{self, DATABASE, LOG};
-use crate::store::space;
+use crate::store::{space, threads};
 
 /// Being written, in the store's directory.
 const NEW: &str = "sled.new";
@@ -44,7 +43,7 @@ const LARGE: u64 = 64 * 1024 * 1024;
 impl Database {
     /// How many bytes the database takes on the disk.
     pub(in crate::store) fn size(&self) -> Result<u64, StoreError> {
-        bytes_in(&self.dir.join(DATABASE))
+        space::taken(&self.dir.join(DATABASE))
             .map_err(|error| StoreError::io(&self.dir, "cannot be read", &error))
     }
 
@@ -55,6 +54,11 @@ impl Database {
         if size <= SMALL {
             return Ok(false);
         }
+        Ok(is_bloated(size, self.live()?))
+    }
+
+    /// How many bytes the rows have.
+    pub(in crate::store) fn live(&self) -> Result<u64, StoreError> {
         let mut live = 0;
         for tree in self.db.tree_names() {
             let tree = self.db.open_tree(tree);
@@ -63,7 +67,7 @@ impl Database {
                 live += (key.len() + value.len()) as u64;
             }
         }
-        Ok(is_bloated(size, live))
+        Ok(live)
     }
 
     /// Copies every row to a new database beside this one. Nobody writes meanwhile.
@@ -72,6 +76,7 @@ impl Database {
         // The copy is no larger, but for what is being written of it.
         let needed = self.reserve.begin + self.size()?;
         space::check(&self.dir, &self.dir, needed)?;
+        threads::check(&self.dir)?;
         let new = self.dir.join(NEW);
         let copied = remove(&new).and_then(|()| self.copy_to(&new));
         copied.inspect_err(|_| {
@@ -145,7 +150,12 @@ impl Database {
 }
 
 fn is_bloated(size: u64, live: u64) -> bool {
-    size > SMALL && (size > 20 * live || (size > LARGE && size > 4 * live))
+    size > vacuum_above(live)
+}
+
+/// From which size on a database with so many bytes in its rows is worth a vacuum.
+pub(in crate::store) fn vacuum_above(live: u64) -> u64 {
+    (20 * live).min(LARGE.max(4 * live)).max(SMALL)
 }
 
 /// Waits until sled's threads have ended: its lock goes with the last of them.
@@ -180,27 +190,6 @@ fn remove(path: &PathBuf) -> Result<(), StoreError> {
         }
         Ok(()) | Err(_) => Ok(()),
     }
-}
-
-/// What the files below a directory take on the disk.
-fn bytes_in(directory: &Path) -> io::Result<u64> {
-    const BLOCK: u64 = 512;
-    let mut bytes = 0;
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let found = match entry.metadata() {
-            Ok(found) => found,
-            // sled deletes snapshots while it works.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
-        bytes += if found.is_dir() {
-            bytes_in(&entry.path())?
-        } else {
-            found.len().min(found.blocks() * BLOCK)
-        };
-    }
-    Ok(bytes)
 }
 
 #[cfg(test)]

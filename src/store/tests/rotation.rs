@@ -256,7 +256,7 @@ async fn a_handle_of_the_old_key_opens_for_ten_minutes_after_the_rotation() {
     }
     assert!(!opens(&store));
     assert_eq!(store.key_ids().await.unwrap().data_keys.len(), 2);
-    store.maintain().await.unwrap();
+    store.drop_expired_keys().await.unwrap();
     assert_eq!(store.key_ids().await.unwrap().data_keys.len(), 1);
     drop(store);
     assert!(!opens(&open().await.unwrap()));

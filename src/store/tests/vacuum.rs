@@ -227,7 +227,7 @@ async fn a_database_that_is_mostly_holes_is_vacuumed_when_it_is_looked_after() {
         store.commit(rows.collect()).await.unwrap();
     }
     assert!(store.wants_vacuum().await.unwrap());
-    store.maintain().await.unwrap();
+    store.vacuum().await.unwrap();
     assert!(!store.wants_vacuum().await.unwrap());
     assert_eq!(store.connections(&me).await.unwrap().len(), 251);
 }

@@ -15,7 +15,7 @@ fn limited(host: &Host, open_files: u32) -> Server {
 }
 
 /// Nothing was damaged, nor taken for it.
-fn is_sound(host: &Host) {
+pub(super) fn is_sound(host: &Host) {
     let mut session = Session::open(host, Era::Text);
     assert_finished(&session.alone(&find_mail()));
     let names = std::fs::read_dir(host.vault()).unwrap();
