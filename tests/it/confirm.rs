@@ -39,7 +39,7 @@ fn modern_call(server: &mut Server, id: i64, params: &Value) -> Value {
     server.request(id, "tools/call", &modern(params.clone(), &urls(), "test"))
 }
 
-fn decided(params: &Value, asked: &Value, response: Value) -> Value {
+fn decided(params: &Value, asked: &Value, response: &Value) -> Value {
     let mut params = params.clone();
     params["requestState"] = asked["result"]["requestState"].clone();
     params["inputResponses"] = json!({ "confirm": response });
@@ -68,14 +68,14 @@ fn a_client_that_retries_sends_what_was_agreed_to_once_and_nothing_else() {
 
     let mut other = send_mail();
     other["arguments"]["to"] = json!("eve@example.test");
-    let forged = modern_call(&mut server, 2, &decided(&other, &asked, agree()));
+    let forged = modern_call(&mut server, 2, &decided(&other, &asked, &agree()));
     assert_eq!(forged["error"]["code"], -32602, "{forged}");
     assert_eq!(host.world.sandbox.sent_mail().len(), 0);
 
-    let sent = modern_call(&mut server, 3, &decided(&send_mail(), &asked, agree()));
+    let sent = modern_call(&mut server, 3, &decided(&send_mail(), &asked, &agree()));
     assert_eq!(sent["result"]["isError"], false, "{sent}");
     assert_eq!(host.world.sandbox.sent_mail().len(), 1);
-    let again = modern_call(&mut server, 4, &decided(&send_mail(), &asked, agree()));
+    let again = modern_call(&mut server, 4, &decided(&send_mail(), &asked, &agree()));
     assert_eq!(again["error"]["data"]["reason"], "used", "{again}");
     assert_eq!(host.world.sandbox.sent_mail().len(), 1);
 
@@ -87,11 +87,11 @@ fn a_client_that_retries_sends_what_was_agreed_to_once_and_nothing_else() {
             "not_confirmed",
         ),
     ] {
-        let answer = modern_call(&mut server, 6, &decided(&send_mail(), &asked, response));
+        let answer = modern_call(&mut server, 6, &decided(&send_mail(), &asked, &response));
         assert_eq!(code(&answer), expected);
     }
     let asked = modern_call(&mut server, 7, &send_mail());
-    let cancelled = decided(&send_mail(), &asked, json!({ "action": "cancel" }));
+    let cancelled = decided(&send_mail(), &asked, &json!({ "action": "cancel" }));
     let shown = modern_call(&mut server, 8, &cancelled);
     assert_eq!(
         shown["result"]["structuredContent"]["sent"], false,
@@ -154,7 +154,7 @@ fn a_call_that_needs_a_grant_and_an_agreement_asks_for_one_after_the_other() {
     host.connect(asked.link.as_deref().unwrap());
     let asked = session.go_on(&send_mail(), &asked);
     form(&asked);
-    let sent = session.alone(&decided(&send_mail(), &asked, agree()));
+    let sent = session.alone(&decided(&send_mail(), &asked, &agree()));
     assert_eq!(sent["result"]["structuredContent"]["sent"], true, "{sent}");
     // Reading asks nobody.
     let (found, _) = session.with(&find_mail(), Person::new());
@@ -197,7 +197,7 @@ fn external_and_new_recipients_are_asked_about_and_others_are_not() {
     );
     session.with(&find_mail(), Person::new());
     let asked = session.alone(&to("newcomer@example.test"));
-    let sent = session.alone(&decided(&to("newcomer@example.test"), &asked, agree()));
+    let sent = session.alone(&decided(&to("newcomer@example.test"), &asked, &agree()));
     assert_eq!(sent["result"]["structuredContent"]["sent"], true, "{sent}");
     assert!(!is_asked(&mut session, &to("newcomer@example.test")));
     assert_clean(session.server);
