@@ -38,7 +38,7 @@ pub(crate) struct Seen {
 
 impl Seen {
     /// A request that is not sent.
-    fn of(request: &Request) -> Self {
+    pub(crate) fn of(request: &Request) -> Self {
         Self {
             method: request.method.clone(),
             path: request.url.path().to_owned(),
@@ -128,7 +128,7 @@ pub(crate) fn settings(base_url: &Url) -> ApiSettings {
     settings_with(client(Duration::from_mins(1)), base_url)
 }
 
-fn settings_with(client: reqwest::Client, base_url: &Url) -> ApiSettings {
+pub(crate) fn settings_with(client: reqwest::Client, base_url: &Url) -> ApiSettings {
     let renewals = Arc::new(Mutex::new(0));
     ApiSettings {
         client,

@@ -29,6 +29,8 @@ pub mod when;
 mod fake;
 #[cfg(test)]
 mod fuzz;
+#[cfg(test)]
+mod hostile;
 
 pub use gmail::correspondents::has_mail_to as gmail_has_mail_to;
 
