@@ -107,8 +107,7 @@ async fn asked(client: &reqwest::Client, tool: &Tool, arguments: Value) -> Vec<(
     });
     // What it makes of the answer is not the question here.
     tool.run(api, arguments).await.ok();
-    let asked = std::mem::take(&mut *seen.lock().unwrap());
-    asked
+    std::mem::take(&mut *seen.lock().unwrap())
 }
 
 fn assert_harmless(tool: &str, argument: &str, hostile: &str, (url, seen): &(Url, Seen)) {
