@@ -19,12 +19,11 @@ use crate::audit::Hex;
 use crate::broker::{
     Access, Broker, BrokerError, ConnectionId, Consent, Denied, Granted, Requirement,
 };
-pub use crate::call::confirm::Confirmation;
+pub use crate::call::confirm::{Confirmation, Confirmations};
 use crate::call::keyed::Keyed;
 use crate::call::recording::Recording;
 use crate::caller::Caller;
 use crate::clock::Clock;
-use crate::config::policy::ConfirmSends;
 use crate::http::Http;
 
 /// What a call works with. Clones share it.
@@ -37,7 +36,7 @@ pub struct Calls {
     /// The clock.
     pub clock: Clock,
     /// What the person is asked about.
-    pub confirm_sends: ConfirmSends,
+    pub confirmations: Confirmations,
 }
 
 /// One call of one tool.
@@ -190,7 +189,10 @@ impl Calls {
         }
         if call.tool.annotations.read_only {
             let arguments = Value::Object(call.arguments.clone());
-            let result = call.tool.run(api, arguments).await;
+            let result = call.tool.run(api.clone(), arguments).await;
+            if result.is_ok() {
+                self.confirmations.note_read(call, &api).await;
+            }
             return (result.map_err(Stop::Tool), recording);
         }
         if let Err(stop) = self.check_preview(call, &api, connection).await {
@@ -209,7 +211,7 @@ impl Calls {
         connection: ConnectionId,
     ) -> Result<(), Stop> {
         let named = call.arguments.get(PREVIEW_ID).and_then(Value::as_str);
-        let asks = call.confirmed.is_none() && confirm::may_ask(self.confirm_sends, call.tool);
+        let asks = call.confirmed.is_none() && self.confirmations.may_ask(call);
         if named.is_none() && call.confirmed.is_none() && !asks {
             return Ok(());
         }
@@ -219,7 +221,7 @@ impl Calls {
         {
             return Err(changed().into());
         }
-        if asks && confirm::is_needed(self.confirm_sends, api, &shown).await {
+        if asks && self.confirmations.must_ask(call, api, &shown).await {
             return Err(Stop::Confirm(Box::new(Confirmation { id, preview: shown })));
         }
         Ok(())

@@ -32,6 +32,7 @@ mod fuzz;
 #[cfg(test)]
 mod hostile;
 
+pub use github::visibility::is_public as github_is_public;
 pub use gmail::correspondents::has_mail_to as gmail_has_mail_to;
 
 /// Every built-in tool, in the order of the list: by toolkit, then as in its table.

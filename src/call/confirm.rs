@@ -1,14 +1,20 @@
-//! Which writes a person is asked about before they go: `policy.confirm_sends`.
+//! Which writes a person is asked about before they go: `policy.confirm_sends`,
+//! `policy.confirm_public_after_private_m`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::Instant;
 use valetkey_toolkits::api::Api;
 use valetkey_toolkits::arguments::{DRY_RUN, IDEMPOTENCY_KEY};
-use valetkey_toolkits::gmail_has_mail_to;
 use valetkey_toolkits::output::Output;
-use valetkey_toolkits::tool::Tool;
+use valetkey_toolkits::{github_is_public, gmail_has_mail_to};
 
 use crate::audit::Hex;
-use crate::config::policy::ConfirmSends;
+use crate::call::Call;
+use crate::config::policy::{ConfirmSends, Policy};
 
 /// What the person has to agree to.
 #[derive(Debug)]
@@ -19,42 +25,102 @@ pub struct Confirmation {
     pub preview: Output,
 }
 
+/// The toolkit that writes where everybody may see it.
+const GITHUB: &str = "github";
+
 /// Mail providers whose domain says nothing about who belongs together.
 const PUBLIC: [&str; 2] = ["gmail.com", "googlemail.com"];
 
 /// More new recipients than this are not looked up one by one: the person is asked.
 const MOST_LOOKED_UP: usize = 5;
 
-/// Whether the person may have to be asked: about what reaches others and would reach them twice.
-pub(super) fn may_ask(policy: ConfirmSends, tool: &Tool) -> bool {
-    policy != ConfirmSends::Never && tool.takes(DRY_RUN) && tool.takes(IDEMPOTENCY_KEY)
+/// When the person is asked. Clones share what is known of the reads.
+#[derive(Clone, Debug, Default)]
+pub struct Confirmations {
+    sends: ConfirmSends,
+    after_private: Option<Duration>,
+    /// When each caller last read something that not everybody can see.
+    private_reads: Arc<Mutex<HashMap<[u8; 32], Instant>>>,
 }
 
-/// Whether the person has to be asked about what a dry run showed. What cannot be judged, they are
-/// asked about.
-pub(super) async fn is_needed(policy: ConfirmSends, api: &Api, preview: &Output) -> bool {
-    let Some(recipients) = mail_recipients(preview) else {
-        return policy != ConfirmSends::Never;
-    };
-    match policy {
-        ConfirmSends::Never => false,
-        ConfirmSends::Always => true,
-        ConfirmSends::External => {
-            let own = api.account();
-            recipients.iter().any(|one| is_external(own, one))
+impl Confirmations {
+    /// As `policy` says.
+    pub fn new(policy: &Policy) -> Self {
+        Self {
+            sends: policy.confirm_sends,
+            after_private: policy.confirm_public_after_private,
+            private_reads: Arc::default(),
         }
-        ConfirmSends::NewRecipient => {
-            if recipients.len() > MOST_LOOKED_UP {
-                return true;
+    }
+
+    /// Notes what a caller has got to see, if that matters to what they write later.
+    pub(super) async fn note_read(&self, call: Call<'_>, api: &Api) {
+        let Some(within) = self.after_private else {
+            return;
+        };
+        if call.tool.toolkit == GITHUB && github_is_public(api, call.arguments).await == Some(true)
+        {
+            return;
+        }
+        let now = Instant::now();
+        let mut reads = self.reads();
+        reads.retain(|_, at| now < *at + within);
+        reads.insert(call.caller.digest(), now);
+    }
+
+    /// Whether the person may have to be asked: about what reaches others, and would reach them
+    /// twice if it were repeated.
+    pub(super) fn may_ask(&self, call: Call<'_>) -> bool {
+        call.tool.takes(DRY_RUN)
+            && call.tool.takes(IDEMPOTENCY_KEY)
+            && (self.sends != ConfirmSends::Never || self.may_expose(call))
+    }
+
+    /// Whether the person has to be asked about what a dry run showed. What cannot be judged, they
+    /// are asked about.
+    pub(super) async fn must_ask(&self, call: Call<'_>, api: &Api, preview: &Output) -> bool {
+        self.is_send_to_ask_about(api, preview).await
+            || (self.may_expose(call) && github_is_public(api, call.arguments).await != Some(false))
+    }
+
+    /// Something that not everybody can see was read a short while ago, and this may be written
+    /// where everybody can.
+    fn may_expose(&self, call: Call<'_>) -> bool {
+        let Some(within) = self.after_private.filter(|_| call.tool.toolkit == GITHUB) else {
+            return false;
+        };
+        let last = self.reads().get(&call.caller.digest()).copied();
+        last.is_some_and(|at| at.elapsed() < within)
+    }
+
+    async fn is_send_to_ask_about(&self, api: &Api, preview: &Output) -> bool {
+        match (self.sends, mail_recipients(preview)) {
+            (ConfirmSends::Never, _) => false,
+            (ConfirmSends::Always, _) | (_, None) => true,
+            (ConfirmSends::External, Some(recipients)) => {
+                let own = api.account();
+                recipients.iter().any(|one| is_external(own, one))
             }
-            for recipient in recipients {
-                // Without the permission to read mail nobody is known.
-                if !matches!(gmail_has_mail_to(api, &recipient).await, Ok(true)) {
+            (ConfirmSends::NewRecipient, Some(recipients)) => {
+                if recipients.len() > MOST_LOOKED_UP {
                     return true;
                 }
+                for recipient in recipients {
+                    // Without the permission to read mail nobody is known.
+                    if !matches!(gmail_has_mail_to(api, &recipient).await, Ok(true)) {
+                        return true;
+                    }
+                }
+                false
             }
-            false
         }
+    }
+
+    fn reads(&self) -> MutexGuard<'_, HashMap<[u8; 32], Instant>> {
+        // A panic elsewhere cannot leave the table wrong: each change is one insert.
+        self.private_reads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

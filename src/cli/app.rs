@@ -6,7 +6,7 @@ use std::sync::Arc;
 use valetkey_toolkits::tool::Tool;
 
 use crate::broker::{Broker, Settings};
-use crate::call::Calls;
+use crate::call::{Calls, Confirmations};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::consent::listener;
@@ -70,7 +70,7 @@ impl App {
             broker: self.broker.clone(),
             http: self.http.clone(),
             clock: self.clock.clone(),
-            confirm_sends: self.config.policy.confirm_sends,
+            confirmations: Confirmations::new(&self.config.policy),
         }
     }
 }

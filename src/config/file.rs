@@ -162,6 +162,7 @@ pub(super) struct ToolkitsForm {
 #[serde(deny_unknown_fields)]
 pub(super) struct PolicyForm {
     pub(super) confirm_sends: Option<Text>,
+    pub(super) confirm_public_after_private_m: Option<Text>,
     pub(super) recipient_domains: Later,
     pub(super) slack_channels: Later,
     pub(super) github_repos: Later,

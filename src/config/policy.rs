@@ -1,15 +1,23 @@
 //! `policy`: what tools may do, whatever a grant allows.
 
+use std::time::Duration;
+
 use crate::config::error::ConfigError;
 use crate::config::expand::{Reader, line};
 use crate::config::file::PolicyForm;
 use crate::config::sections::refuse;
+
+/// A day, in minutes.
+const DAY_M: u64 = 1_440;
 
 /// `policy`.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     /// `confirm_sends`. Default: never.
     pub confirm_sends: ConfirmSends,
+    /// `confirm_public_after_private_m`: for so long after something private was read, the person
+    /// is asked before anything is written where everybody can see it. Default: not at all.
+    pub confirm_public_after_private: Option<Duration>,
 }
 
 /// Which sends the person is asked about before they go.
@@ -33,6 +41,7 @@ impl Policy {
         };
         let PolicyForm {
             confirm_sends,
+            confirm_public_after_private_m,
             recipient_domains,
             slack_channels,
             github_repos,
@@ -61,6 +70,14 @@ impl Policy {
                 }
             },
         };
-        Ok(Self { confirm_sends })
+        let key = "policy.confirm_public_after_private_m";
+        let minutes = match confirm_public_after_private_m {
+            None => None,
+            Some(text) => Some(reader.number(key, text, (1, DAY_M))?),
+        };
+        Ok(Self {
+            confirm_sends,
+            confirm_public_after_private: minutes.map(Duration::from_mins),
+        })
     }
 }

@@ -209,3 +209,49 @@ fn without_the_policy_a_dry_run_and_a_send_ask_nobody() {
     connect(&host, &send_mail());
     assert_eq!(host.world.sandbox.sent_mail().len(), 1);
 }
+
+#[test]
+fn after_something_private_was_read_what_everybody_would_see_is_asked_about() {
+    let host = Host::new("policy: { confirm_public_after_private_m: 30 }\n");
+    let comment = |repo: &str| {
+        json!({ "name": "github_create_issue", "arguments": {
+            "repo": repo, "title": "From the plans", "check_duplicates": false } })
+    };
+    let (public, private) = (
+        comment("lovelace-labs/engine"),
+        comment("lovelace-labs/plans"),
+    );
+    let read = |repo: &str| json!({ "name": "github_get_tree", "arguments": { "repo": repo } });
+    let mut session = Session::open(&host, Era::Retry);
+    session.with(&public, Person::new());
+    session.alone(&read("lovelace-labs/engine"));
+    let done = session.alone(&public);
+    assert_eq!(
+        done["result"]["isError"], false,
+        "nothing private was read: {done}"
+    );
+
+    session.with(&read("lovelace-labs/plans"), Person::new());
+    let asked = session.alone(&public);
+    assert!(
+        form(&asked)["message"]
+            .as_str()
+            .unwrap()
+            .contains("From the plans")
+    );
+    let done = session.alone(&private);
+    assert_eq!(
+        done["result"]["isError"], false,
+        "it stays among those who may: {done}"
+    );
+    let done = session.alone(&decided(&public, &asked, &agree()));
+    assert_eq!(done["result"]["isError"], false, "{done}");
+    assert_clean(session.server);
+
+    // Mail is private too, and another process has read nothing yet.
+    let mut session = Session::open(&host, Era::Retry);
+    assert_eq!(session.alone(&public)["result"]["isError"], false);
+    session.with(&find_mail(), Person::new());
+    form(&session.alone(&public));
+    assert_clean(session.server);
+}

@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use valetkey::broker::{Access, Broker};
-use valetkey::call::{Call, Calls};
+use valetkey::call::{Call, Calls, Confirmations};
 use valetkey::caller::Caller;
-use valetkey::config::policy::ConfirmSends;
 use valetkey::demo::browser::Person;
 use valetkey::demo::sandbox::faults::{Endpoint, Fault, Times};
 use valetkey::demo::sandbox::{SandboxSettings, Site};
@@ -180,7 +179,7 @@ async fn a_rate_limit_on_one_users_call_holds_up_nobody_else() {
             broker: process.broker.clone(),
             http: Http::new(),
             clock: world.clock.clone(),
-            confirm_sends: ConfirmSends::Never,
+            confirmations: Confirmations::default(),
         };
         let tool = Arc::clone(&tool);
         async move {

@@ -34,6 +34,7 @@ mod search;
 mod search_code;
 mod search_issues;
 mod submit_review;
+pub(crate) mod visibility;
 mod whoami;
 
 /// What a title and a body may have at GitHub, in characters.
