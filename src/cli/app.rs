@@ -53,7 +53,7 @@ impl App {
                 .toolkits
                 .enabled
                 .iter()
-                .any(|name| name == tool.toolkit)
+                .any(|name| *name == tool.toolkit)
         });
         Self {
             config,

@@ -1,5 +1,6 @@
 //! `valetkey tools`: what an MCP client can call.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -27,7 +28,7 @@ struct Row<'a> {
     provider: &'a str,
     description: &'a str,
     /// Of every group one is needed; the first is the one asked for.
-    scopes: &'a [&'a [&'a str]],
+    scopes: &'a [Vec<Cow<'static, str>>],
     annotations: Hints,
     input_schema: &'a Map<String, Value>,
     output_schema: Option<&'a Map<String, Value>>,
@@ -56,12 +57,12 @@ impl<'a> Row<'a> {
             open_world,
         } = tool.annotations;
         Self {
-            name: tool.name,
-            title: tool.title,
-            toolkit: tool.toolkit,
-            provider: tool.provider,
+            name: &tool.name,
+            title: &tool.title,
+            toolkit: &tool.toolkit,
+            provider: &tool.provider,
             description: &tool.description,
-            scopes: tool.scopes,
+            scopes: &tool.scopes,
             annotations: Hints {
                 read_only_hint: read_only,
                 destructive_hint: destructive,
@@ -91,7 +92,7 @@ fn list(tools: &[Tool]) -> String {
     let mut toolkit = "";
     for tool in tools {
         if tool.toolkit != toolkit {
-            toolkit = tool.toolkit;
+            toolkit = &tool.toolkit;
             let heading = if tool.provider == toolkit {
                 styled(BOLD, toolkit)
             } else {
@@ -99,7 +100,7 @@ fn list(tools: &[Tool]) -> String {
             };
             writeln!(text, "{heading}").expect("a string takes everything");
         }
-        let name = styled(BOLD, tool.name);
+        let name = styled(BOLD, &tool.name);
         let hints = hints(tool.annotations);
         let scopes: Vec<String> = tool.scopes.iter().map(|group| group.join(" or ")).collect();
         writeln!(
