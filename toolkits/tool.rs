@@ -63,9 +63,9 @@ impl Annotations {
     };
 }
 
-type Check = fn(Value) -> Result<(), ToolError>;
+pub(crate) type Check = Arc<dyn Fn(Value) -> Result<(), ToolError> + Send + Sync>;
 type Running = Pin<Box<dyn Future<Output = Result<Output, ToolError>> + Send>>;
-type Run = Arc<dyn Fn(Api, Value) -> Running + Send + Sync>;
+pub(crate) type Run = Arc<dyn Fn(Api, Value) -> Running + Send + Sync>;
 
 /// One tool, as listed to clients and as run.
 #[derive(Clone)]
@@ -88,8 +88,8 @@ pub struct Tool {
     pub input_schema: Arc<Map<String, Value>>,
     /// JSON Schema of `structuredContent`; none for tools whose result is raw text.
     pub output_schema: Option<Arc<Map<String, Value>>>,
-    check: Check,
-    run: Run,
+    pub(crate) check: Check,
+    pub(crate) run: Run,
 }
 
 /// The part of a tool that its toolkit states by hand; the rest comes from its types.
@@ -191,7 +191,7 @@ impl Tool {
             annotations: declaration.annotations,
             input_schema: Arc::new(input_schema),
             output_schema: output_schema.map(Arc::new),
-            check: |arguments| arguments::parse::<A>(arguments).map(|_| ()),
+            check: Arc::new(|arguments| arguments::parse::<A>(arguments).map(|_| ())),
             run,
         }
     }

@@ -242,7 +242,9 @@ fn requirement(app: &App, args: &Args) -> Requirement {
     let tools: Vec<&Tool> = app
         .tools
         .iter()
-        .filter(|tool| named.is_some_and(|entry| entry.name() == tool.provider))
+        .filter(|tool| {
+            named.is_some_and(|entry| entry.name() == tool.provider || entry.id() == tool.provider)
+        })
         .collect();
     let is_id = entries.iter().any(|entry| entry.id() == args.provider);
     Requirement {

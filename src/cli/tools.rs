@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use valetkey_toolkits::tool::{Annotations, Tool};
 
 use crate::cli::app::App;
-use crate::cli::output::{BOLD, DIM, Exit, result, styled};
+use crate::cli::custom::LeftOut;
+use crate::cli::output::{BAD, BOLD, DIM, Exit, result, styled, visible};
 
 /// List every tool, with what it may do and the permissions it needs.
 #[derive(Debug, clap::Args)]
@@ -83,8 +84,19 @@ pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
     } else {
         list(&app.tools)
     };
+    let text = text + &left_out(&app.left_out);
     result(args.json, &rows, &text)?;
     std::future::ready(Ok(Exit::Done.into())).await
+}
+
+fn left_out(left_out: &[LeftOut]) -> String {
+    let mut text = String::new();
+    for toolkit in left_out {
+        let heading = styled(BAD, "left out");
+        writeln!(text, "{heading}  {}", visible(&toolkit.to_string()))
+            .expect("a string takes everything");
+    }
+    text
 }
 
 fn list(tools: &[Tool]) -> String {
