@@ -31,6 +31,11 @@ pub fn tools(text: &str) -> Result<Vec<Tool>, Vec<Mistake>> {
         .collect())
 }
 
+/// The tools of a file of ours, which a test has read before it is anybody's.
+pub(crate) fn built_in(text: &str) -> Vec<Tool> {
+    tools(text).unwrap_or_else(|mistakes| panic!("a toolkit of ours is wrong: {mistakes:?}"))
+}
+
 fn make(tool: DeclaredTool, toolkit: &str, provider: &str) -> Tool {
     let (input, output, check, run) = match tool.kind {
         Kind::Request(request) => one_request(*request),

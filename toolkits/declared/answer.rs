@@ -192,33 +192,34 @@ fn pick(value: &Value, keep: &[Keep], warnings: &mut Vec<String>) -> Map<String,
 
 /// Where the next page begins.
 fn next(response: &Response, body: &Value, paging: &Paging) -> Option<String> {
-    let position = match &paging.cursor {
-        Some(path) => match get(body, path)? {
+    let position = if let Some(path) = &paging.cursor {
+        match get(body, path)? {
             Value::String(text) => text.clone(),
             Value::Number(number) => number.to_string(),
             _ => return None,
-        },
-        None => {
-            let links = response.headers.get_all(LINK).iter();
-            let links = links.filter_map(|header| header.to_str().ok());
-            links
-                .flat_map(|header| header.split(','))
-                .find_map(|link| {
-                    let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-                    let is_next = parameters
-                        .split(';')
-                        .any(|parameter| matches!(parameter.trim(), "rel=\"next\"" | "rel=next"));
-                    // Only a parameter's value is taken of it: the address goes nowhere.
-                    let base = Url::parse("https://relative.invalid/").expect("a constant");
-                    let target = base.join(target).ok().filter(|_| is_next)?;
-                    let mut query = target.query_pairs();
-                    query
-                        .find(|(name, _)| *name == paging.query)
-                        .map(|(_, value)| value.into_owned())
-                })?
         }
+    } else {
+        let links = response.headers.get_all(LINK).iter();
+        let links = links.filter_map(|header| header.to_str().ok());
+        let mut links = links.flat_map(|header| header.split(','));
+        links.find_map(|link| linked(link, &paging.query))?
     };
     Some(position).filter(|position| !position.is_empty())
+}
+
+/// The parameter of a link's address, if the link leads to the next page (RFC 8288 §3). The address
+/// itself is not used: it could be anywhere.
+fn linked(link: &str, parameter: &str) -> Option<String> {
+    let (target, attributes) = link.trim().strip_prefix('<')?.split_once('>')?;
+    let mut attributes = attributes.split(';').map(str::trim);
+    if !attributes.any(|attribute| matches!(attribute, "rel=\"next\"" | "rel=next")) {
+        return None;
+    }
+    let base = Url::parse("https://relative.invalid/").expect("a constant URL");
+    let target = base.join(target).ok()?;
+    let mut query = target.query_pairs();
+    let found = query.find(|(name, _)| name == parameter)?;
+    Some(found.1.into_owned())
 }
 
 impl Render for Kept {

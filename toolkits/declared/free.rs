@@ -137,8 +137,7 @@ pub(super) fn check_segments(segments: &[String]) -> Result<(), ToolError> {
 
 fn matches(pattern: &[Pattern], path: &[String]) -> bool {
     match (pattern, path) {
-        ([], []) => true,
-        ([Pattern::Rest], [_, ..]) => true,
+        ([], []) | ([Pattern::Rest], [_, ..]) => true,
         ([Pattern::One, pattern @ ..], [_, path @ ..]) => matches(pattern, path),
         ([Pattern::Literal(literal), pattern @ ..], [segment, path @ ..]) => {
             literal == segment && matches(pattern, path)

@@ -12,6 +12,7 @@ mod pull_request;
 mod pull_request_diff;
 mod search_code;
 mod search_issues;
+mod search_repositories;
 mod submit_review;
 mod whoami;
 mod workflow_runs;

@@ -348,7 +348,7 @@ impl Parameter {
     }
 }
 
-fn within<T: PartialOrd + std::fmt::Display>(
+fn within<T: Copy + PartialOrd + std::fmt::Display>(
     value: T,
     limits: Limits<T>,
     unit: &str,

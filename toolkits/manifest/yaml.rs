@@ -235,29 +235,22 @@ impl Reader {
         node: &'a Node,
         what: &str,
     ) -> Option<&'a [(Spanned<String>, Node)]> {
-        match &node.tree {
-            Tree::Map(entries) => Some(entries),
-            _ => {
-                let problem = format!("Here must be {what}: keys with values.");
-                self.wrong(
-                    node.place,
-                    problem,
-                    "Write `key: value` lines, one below the other.",
-                );
-                None
-            }
+        if let Tree::Map(entries) = &node.tree {
+            return Some(entries);
         }
+        let problem = format!("Here must be {what}: keys with values.");
+        let fix = "Write `key: value` lines, one below the other.";
+        self.wrong(node.place, problem, fix);
+        None
     }
 
     pub(super) fn list<'a>(&mut self, node: &'a Node, what: &str) -> &'a [Node] {
-        match &node.tree {
-            Tree::List(items) => items,
-            _ => {
-                let problem = format!("Here must be a list of {what}.");
-                self.wrong(node.place, problem, "Write `- ` lines, or `[one, two]`.");
-                &[]
-            }
+        if let Tree::List(items) = &node.tree {
+            return items;
         }
+        let problem = format!("Here must be a list of {what}.");
+        self.wrong(node.place, problem, "Write `- ` lines, or `[one, two]`.");
+        &[]
     }
 
     /// A text that is not empty.
@@ -290,13 +283,11 @@ impl Reader {
         key: &str,
         fix: &str,
     ) -> Option<&'a str> {
-        match fields.get(key) {
-            Some(node) => self.text(node, key),
-            None => {
-                self.wrong(fields.place, format!("`{key}` is missing here."), fix);
-                None
-            }
+        if let Some(node) = fields.get(key) {
+            return self.text(node, key);
         }
+        self.wrong(fields.place, format!("`{key}` is missing here."), fix);
+        None
     }
 
     pub(super) fn flag(&mut self, fields: &Fields<'_>, key: &str) -> Option<bool> {
