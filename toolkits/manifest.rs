@@ -2,11 +2,12 @@
 //!
 //! There are no conditions, loops, templates or second requests: what needs them is a tool in Rust.
 //! The README has an example of every part. In reading order: this file (what a file says), `yaml`
-//! (the tree it is read from), `tool`, `parameter`, `keep` and `allow` (what is checked).
+//! (the tree it is read from), `tool`, `request`, `parameter`, `keep` and `allow` (what is checked).
 
 mod allow;
 mod keep;
 mod parameter;
+mod request;
 mod tool;
 mod yaml;
 

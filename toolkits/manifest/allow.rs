@@ -1,6 +1,6 @@
 //! What a tool of `kind: api` may send: a list of methods with path patterns.
 
-use super::tool::{method, segments};
+use super::request::{method, segments};
 use super::yaml::{Fields, Reader, quoted};
 use super::{Allowed, Pattern};
 

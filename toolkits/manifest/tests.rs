@@ -80,6 +80,13 @@ fn a_toolkit_with_every_part_of_the_format_has_no_mistake() {
 /// What is written instead of what, the line of the complaint, and words of problem and remedy.
 const MISTAKES: &[(&str, &str, u64, &str, &str)] = &[
     (
+        "        required: true\n",
+        "        required: true\n        default: a\n",
+        15,
+        "needs no default",
+        "Remove `default`",
+    ),
+    (
         "toolkit: hooli",
         "toolkit: hooli\nversion: 1",
         3,
@@ -519,6 +526,13 @@ fn each_kind_of_mistake_is_told_with_its_line_and_its_remedy() {
         }
     }
     assert!(untold.is_empty(), "{}", untold.join("\n"));
+}
+
+#[test]
+fn what_a_post_does_within_a_list_nobody_knows_so_it_counts_as_destructive() {
+    let destructive = |text: &str| parse(text).unwrap().tools[2].annotations.destructive;
+    assert!(destructive(GOOD));
+    assert!(!destructive(&GOOD.replace("POST /v1/items, ", "")));
 }
 
 #[test]
