@@ -19,7 +19,7 @@ use crate::manifest::{
     self, DeclaredTool, Encoding, Kind, Mistake, OneRequest, Parameter, Segment, Target,
 };
 use crate::tool::{Check, Run, Tool};
-use crate::{arguments as common, cursor, output};
+use crate::{arguments as common, cursor, output, schema};
 
 /// The tools of a file, in its order and at least one; or everything that is wrong with the file,
 /// in the order of its lines.
@@ -59,6 +59,11 @@ fn make(tool: DeclaredTool, toolkit: &str, provider: &str) -> Tool {
             (input, output, check, run)
         }
     };
+    // As every write that would be done twice when repeated.
+    let mut input = input;
+    if !tool.annotations.read_only && !tool.annotations.idempotent {
+        schema::add_idempotency_key(&mut input);
+    }
     let scopes = tool.scopes.into_iter();
     Tool {
         name: tool.name.into(),

@@ -524,6 +524,9 @@ fn schemas_are_as_plain_as_those_of_the_tools_in_rust() {
         json!({ "type": "integer", "minimum": 1, "maximum": 50, "default": 20, "description": "How many." })
     );
     assert_eq!(&list.scopes[0][..], ["items.read", "items.write"]);
+    let keyed = |name: &str| tool(name).takes("idempotency_key");
+    assert!(keyed("hooli_create_item") && keyed("hooli_call_api"));
+    assert!(!keyed("hooli_list_items") && !keyed("hooli_touch_item"));
     let output = list.output_schema.unwrap();
     assert_eq!(
         output["required"],

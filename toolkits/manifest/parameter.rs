@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::yaml::{Fields, Node, Place, Reader, Tree, quoted};
 use super::{Limits, Parameter, ParameterKind, Target, keep};
-use crate::arguments::ACCOUNT;
+use crate::arguments::{ACCOUNT, DRY_RUN, IDEMPOTENCY_KEY, PREVIEW_ID};
 
 const KEYS: [&str; 12] = [
     "name",
@@ -69,9 +69,10 @@ pub(super) fn read_all(reader: &mut Reader, fields: &Fields<'_>, paged: bool) ->
         let Some(parameter) = read(reader, item) else {
             continue;
         };
-        if parameter.name == ACCOUNT || (paged && parameter.name == "cursor") {
+        let ours = [ACCOUNT, DRY_RUN, IDEMPOTENCY_KEY, PREVIEW_ID].contains(&&*parameter.name);
+        if ours || (paged && parameter.name == "cursor") {
             let problem = format!(
-                "Every such tool has the parameter `{}` anyway.",
+                "The parameter `{}` is Valetkey's own, so it is never sent.",
                 parameter.name
             );
             let fix = "Give this one another name, and its name in the request as `as`.";

@@ -80,6 +80,13 @@ fn a_toolkit_with_every_part_of_the_format_has_no_mistake() {
 /// What is written instead of what, the line of the complaint, and words of problem and remedy.
 const MISTAKES: &[(&str, &str, u64, &str, &str)] = &[
     (
+        "      - name: limit",
+        "      - name: dry_run",
+        22,
+        "Valetkey's own",
+        "another name",
+    ),
+    (
         "        required: true\n",
         "        required: true\n        default: a\n",
         15,
@@ -440,14 +447,14 @@ const MISTAKES: &[(&str, &str, u64, &str, &str)] = &[
         "      - name: limit",
         "      - name: account",
         22,
-        "anyway",
+        "Valetkey's own",
         "another name",
     ),
     (
         "      - name: limit",
         "      - name: cursor",
         22,
-        "anyway",
+        "Valetkey's own",
         "another name",
     ),
     (
