@@ -278,8 +278,8 @@ impl Renewal {
 fn requirement(call: Call<'_>) -> Requirement {
     let tool = call.tool;
     Requirement {
-        toolkit: tool.toolkit.to_owned(),
-        provider: tool.provider.to_owned(),
+        toolkit: tool.toolkit.to_string(),
+        provider: tool.provider.to_string(),
         account: call
             .arguments
             .get(ACCOUNT)
@@ -288,7 +288,7 @@ fn requirement(call: Call<'_>) -> Requirement {
         scopes: tool
             .scopes
             .iter()
-            .map(|group| group.iter().map(|&scope| scope.to_owned()).collect())
+            .map(|group| group.iter().map(ToString::to_string).collect())
             .collect(),
         read_only: tool.annotations.read_only,
         client_name: call.client_name.map(str::to_owned),

@@ -271,8 +271,9 @@ impl Request {
 
     /// Adds a header that is not a credential. A value with line breaks or other control
     /// characters is an invalid argument.
-    pub fn header(mut self, name: &'static str, value: &str) -> Self {
-        let name = HeaderName::from_bytes(name.as_bytes()).expect("a header's name is a constant");
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        let name =
+            HeaderName::from_bytes(name.as_bytes()).expect("a header's name was written by us");
         match HeaderValue::from_str(value) {
             Ok(value) => {
                 self.headers.insert(name, value);

@@ -6,7 +6,7 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{DeserializeOwned, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::error::ToolError;
 use crate::sanitize::{shorten, visible};
@@ -74,10 +74,7 @@ impl<'de> Visitor<'de> for OneOrManyVisitor {
 }
 
 /// Takes `name` out, which the server reads and no tool does: a short text of visible characters.
-pub(crate) fn take_shared(
-    arguments: &mut serde_json::Map<String, Value>,
-    name: &str,
-) -> Result<(), ToolError> {
+pub(crate) fn take_shared(arguments: &mut Map<String, Value>, name: &str) -> Result<(), ToolError> {
     let fits = match arguments.remove(name) {
         None | Some(Value::Null) => true,
         Some(Value::String(text)) => {
@@ -93,21 +90,28 @@ pub(crate) fn take_shared(
     )))
 }
 
-/// Reads the arguments of a tool. `account` is not the tool's: it chose the `Api`.
-pub(crate) fn parse<A: DeserializeOwned>(mut arguments: Value) -> Result<A, ToolError> {
-    if arguments.is_null() {
-        arguments = Value::Object(serde_json::Map::new());
-    }
-    let Some(object) = arguments.as_object_mut() else {
-        return Err(ToolError::invalid_arguments(
-            "The arguments must be a JSON object.",
-        ));
+/// The arguments of a tool. `account` is not the tool's: it chose the `Api`.
+pub(crate) fn object(arguments: Value) -> Result<Map<String, Value>, ToolError> {
+    let mut object = match arguments {
+        Value::Object(object) => object,
+        Value::Null => Map::new(),
+        _ => {
+            return Err(ToolError::invalid_arguments(
+                "The arguments must be a JSON object.",
+            ));
+        }
     };
     if let Some(account) = object.remove(ACCOUNT)
         && !(account.is_string() || account.is_null())
     {
         return Err(ToolError::invalid_arguments("`account`: must be a string."));
     }
+    Ok(object)
+}
+
+/// Reads the arguments of a tool into its type.
+pub(crate) fn parse<A: DeserializeOwned>(arguments: Value) -> Result<A, ToolError> {
+    let arguments = Value::Object(object(arguments)?);
     serde_path_to_error::deserialize(arguments).map_err(|error| {
         let path = visible(&shorten(&error.path().to_string(), 80)).text;
         let what = explain(&error.inner().to_string());

@@ -175,7 +175,7 @@ async fn no_argument_of_any_tool_leaves_its_place_in_a_request() {
                 let mut arguments = object(&schema);
                 for name in COMMON {
                     if let Some(described) = properties.get(name) {
-                        arguments[name] = match (name, tool.toolkit) {
+                        arguments[name] = match (name, &*tool.toolkit) {
                             ("to", "slack") => json!("C0123456789"),
                             _ => usual(name, described),
                         };
@@ -187,7 +187,7 @@ async fn no_argument_of_any_tool_leaves_its_place_in_a_request() {
                 };
                 for request in asked(&client, &tool, arguments).await {
                     reached += 1;
-                    assert_harmless(tool.name, argument, hostile, &request);
+                    assert_harmless(&tool.name, argument, hostile, &request);
                 }
             }
         }

@@ -6,6 +6,9 @@
 //! ToolError>`, plus one line in its toolkit's table. [`api::Api`] holds the access token
 //! privately: a tool can send a request, it cannot read a credential.
 //!
+//! A tool that is exactly one request needs no Rust: `manifest` is the format in which a file
+//! declares it, and [`declared`] makes it a tool.
+//!
 //! In reading order: [`tool`] (what a tool is), [`arguments`] and `schema` (what goes in),
 //! [`output`] and [`sanitize`] (what comes out), [`error`], [`api`] with `send` and `wait` (the way
 //! to the provider), [`when`] and [`cursor`] (two kinds of argument), then one folder per toolkit.
@@ -13,9 +16,11 @@
 pub mod api;
 pub mod arguments;
 pub mod cursor;
+pub mod declared;
 pub mod error;
 mod github;
 mod gmail;
+pub mod manifest;
 pub mod output;
 pub mod sanitize;
 mod schema;

@@ -5,6 +5,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::arguments::{ACCOUNT, IDEMPOTENCY_KEY, PREVIEW_ID};
+use crate::output::Page;
 
 /// The description and the input schema of an argument struct.
 ///
@@ -17,7 +18,13 @@ pub(crate) fn of_arguments<A: JsonSchema>() -> (String, Map<String, Value>) {
         _ => String::new(),
     };
     drop_null(&mut schema);
-    properties(&mut schema).insert(
+    add_account(&mut schema);
+    (description, schema)
+}
+
+/// Adds the argument that every tool has.
+pub(crate) fn add_account(schema: &mut Map<String, Value>) {
+    properties(schema).insert(
         ACCOUNT.to_owned(),
         json!({
             "type": "string",
@@ -25,13 +32,25 @@ pub(crate) fn of_arguments<A: JsonSchema>() -> (String, Map<String, Value>) {
                 connection id. Needed only when several are connected.",
         }),
     );
-    (description, schema)
 }
 
 /// The output schema of a result struct, with the fields that every result has.
 pub(crate) fn of_result<R: JsonSchema>() -> Map<String, Value> {
     let mut schema = generate::<R>(SchemaSettings::draft2020_12().for_serialize());
     schema.remove("description");
+    add_envelope(&mut schema);
+    schema
+}
+
+/// The schema of [`Page`], for a result that is not a struct.
+pub(crate) fn of_page() -> Map<String, Value> {
+    let mut schema = generate::<Page>(SchemaSettings::draft2020_12().for_serialize());
+    schema.remove("description");
+    schema
+}
+
+/// Adds the fields that every result has.
+pub(crate) fn add_envelope(schema: &mut Map<String, Value>) {
     let envelope = [
         (
             ACCOUNT,
@@ -51,7 +70,7 @@ pub(crate) fn of_result<R: JsonSchema>() -> Map<String, Value> {
         ),
     ];
     for (name, field) in envelope {
-        properties(&mut schema).insert(name.to_owned(), field);
+        properties(schema).insert(name.to_owned(), field);
         let required = schema
             .entry("required")
             .or_insert_with(|| Value::Array(Vec::new()));
@@ -61,7 +80,6 @@ pub(crate) fn of_result<R: JsonSchema>() -> Map<String, Value> {
             required.push(name.into());
         }
     }
-    schema
 }
 
 /// Adds what a write that can be previewed has: `preview_id`, to be named and to be told.

@@ -1,5 +1,6 @@
 //! What a tool is: its name, schemas, scopes, annotations and the function that runs it.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -62,33 +63,33 @@ impl Annotations {
     };
 }
 
-type Check = fn(Value) -> Result<(), ToolError>;
+pub(crate) type Check = Arc<dyn Fn(Value) -> Result<(), ToolError> + Send + Sync>;
 type Running = Pin<Box<dyn Future<Output = Result<Output, ToolError>> + Send>>;
-type Run = Arc<dyn Fn(Api, Value) -> Running + Send + Sync>;
+pub(crate) type Run = Arc<dyn Fn(Api, Value) -> Running + Send + Sync>;
 
 /// One tool, as listed to clients and as run.
 #[derive(Clone)]
 pub struct Tool {
     /// `<provider>_<verb>_<object>`, at most 40 characters of `[a-z0-9_]`.
-    pub name: &'static str,
-    /// The toolkit it belongs to: `gmail`, `slack`, `github`.
-    pub toolkit: &'static str,
-    /// The provider whose grant it uses: `google`, `slack`, `github`.
-    pub provider: &'static str,
+    pub name: Cow<'static, str>,
+    /// The toolkit it belongs to: `gmail`, `slack`, `github`, or one that a file declares.
+    pub toolkit: Cow<'static, str>,
+    /// The provider whose grant it uses: `google`, `slack`, `github`, or the id of a provider entry.
+    pub provider: Cow<'static, str>,
     /// A short human title.
-    pub title: &'static str,
+    pub title: Cow<'static, str>,
     /// What the model reads: the doc comment of the argument struct.
     pub description: String,
-    /// The smallest scopes that can do the job.
-    pub scopes: Scopes,
+    /// The smallest scopes that can do the job; see [`Scopes`].
+    pub scopes: Arc<[Vec<Cow<'static, str>>]>,
     /// The hints for the client.
     pub annotations: Annotations,
     /// JSON Schema (2020-12) of the arguments.
     pub input_schema: Arc<Map<String, Value>>,
     /// JSON Schema of `structuredContent`; none for tools whose result is raw text.
     pub output_schema: Option<Arc<Map<String, Value>>>,
-    check: Check,
-    run: Run,
+    pub(crate) check: Check,
+    pub(crate) run: Run,
 }
 
 /// The part of a tool that its toolkit states by hand; the rest comes from its types.
@@ -177,16 +178,20 @@ impl Tool {
             schema::add_idempotency_key(&mut input_schema);
         }
         Self {
-            name: declaration.name,
-            toolkit: declaration.toolkit,
-            provider: declaration.provider,
-            title: declaration.title,
+            name: declaration.name.into(),
+            toolkit: declaration.toolkit.into(),
+            provider: declaration.provider.into(),
+            title: declaration.title.into(),
             description,
-            scopes: declaration.scopes,
+            scopes: declaration
+                .scopes
+                .iter()
+                .map(|group| owned(group))
+                .collect(),
             annotations: declaration.annotations,
             input_schema: Arc::new(input_schema),
             output_schema: output_schema.map(Arc::new),
-            check: |arguments| arguments::parse::<A>(arguments).map(|_| ()),
+            check: Arc::new(|arguments| arguments::parse::<A>(arguments).map(|_| ())),
             run,
         }
     }
@@ -222,6 +227,10 @@ impl Tool {
 fn takes(input_schema: &Map<String, Value>, name: &str) -> bool {
     let properties = input_schema.get("properties").and_then(Value::as_object);
     properties.is_some_and(|properties| properties.contains_key(name))
+}
+
+fn owned(group: &[&'static str]) -> Vec<Cow<'static, str>> {
+    group.iter().map(|&scope| scope.into()).collect()
 }
 
 impl std::fmt::Debug for Tool {

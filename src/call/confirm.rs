@@ -25,7 +25,7 @@ pub struct Confirmation {
     pub preview: Output,
 }
 
-/// The toolkit that writes where everybody may see it.
+/// The provider where everybody may see what is written.
 const GITHUB: &str = "github";
 
 /// Mail providers whose domain says nothing about who belongs together.
@@ -58,7 +58,7 @@ impl Confirmations {
         let Some(within) = self.after_private else {
             return;
         };
-        if call.tool.toolkit == GITHUB && github_is_public(api, call.arguments).await == Some(true)
+        if call.tool.provider == GITHUB && github_is_public(api, call.arguments).await == Some(true)
         {
             return;
         }
@@ -86,7 +86,7 @@ impl Confirmations {
     /// Something that not everybody can see was read a short while ago, and this may be written
     /// where everybody can.
     fn may_expose(&self, call: Call<'_>) -> bool {
-        let Some(within) = self.after_private.filter(|_| call.tool.toolkit == GITHUB) else {
+        let Some(within) = self.after_private.filter(|_| call.tool.provider == GITHUB) else {
             return false;
         };
         let last = self.reads().get(&call.caller.digest()).copied();

@@ -48,7 +48,7 @@ impl Keyed {
             attempt: KeyedAttempt {
                 key: KeyedCallKey {
                     caller: call.caller.clone(),
-                    tool: call.tool.name.to_owned(),
+                    tool: call.tool.name.to_string(),
                     idempotency_key: idempotency_key.to_owned(),
                 },
                 fingerprint: fingerprint::of_call(call, connection),

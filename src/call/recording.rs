@@ -35,10 +35,10 @@ impl Recording {
         let scopes = call.tool.scopes.iter().filter_map(|group| group.first());
         let event = Event {
             client: call.client_name.map(str::to_owned),
-            tool: Some(call.tool.name.to_owned()),
-            scopes: scopes.map(|&scope| scope.to_owned()).collect(),
+            tool: Some(call.tool.name.to_string()),
+            scopes: scopes.map(ToString::to_string).collect(),
             arguments: Some(Hex(audit::digest(call.arguments))),
-            ..event.provider(call.tool.provider)
+            ..event.provider(&call.tool.provider)
         };
         Self {
             broker: calls.broker.clone(),

@@ -7,6 +7,7 @@ use valetkey_toolkits::tool::Tool;
 
 use crate::broker::{Broker, Settings};
 use crate::call::{Calls, Confirmations};
+use crate::cli::custom::{self, LeftOut};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::consent::listener;
@@ -23,8 +24,10 @@ pub struct App {
     pub http: Http,
     /// The clock.
     pub clock: Clock,
-    /// Every tool of the enabled toolkits, in the order of the list.
+    /// Every tool of the enabled toolkits and of the user's own, in the order of the list.
     pub tools: Arc<Vec<Tool>>,
+    /// The toolkits of `toolkits.paths` that cannot be used, with the reasons.
+    pub left_out: Vec<LeftOut>,
 }
 
 impl App {
@@ -53,9 +56,15 @@ impl App {
                 .toolkits
                 .enabled
                 .iter()
-                .any(|name| name == tool.toolkit)
+                .any(|name| *name == tool.toolkit)
         });
+        let custom = custom::load(&config.toolkits.paths);
+        for left_out in &custom.left_out {
+            tracing::warn!("{left_out}");
+        }
+        tools.extend(custom.tools);
         Self {
+            left_out: custom.left_out,
             config,
             broker,
             http,

@@ -242,13 +242,15 @@ fn requirement(app: &App, args: &Args) -> Requirement {
     let tools: Vec<&Tool> = app
         .tools
         .iter()
-        .filter(|tool| named.is_some_and(|entry| entry.name() == tool.provider))
+        .filter(|tool| {
+            named.is_some_and(|entry| entry.name() == tool.provider || entry.id() == tool.provider)
+        })
         .collect();
     let is_id = entries.iter().any(|entry| entry.id() == args.provider);
     Requirement {
         // A toolkit may have an entry of its own; an entry that is named is meant.
         toolkit: match tools.first() {
-            Some(tool) if !is_id => tool.toolkit.to_owned(),
+            Some(tool) if !is_id => tool.toolkit.to_string(),
             _ => String::new(),
         },
         provider: args.provider.clone(),
@@ -266,8 +268,8 @@ fn requirement(app: &App, args: &Args) -> Requirement {
 /// Every group of scopes that one of the tools needs, once.
 fn least_scopes(tools: &[&Tool]) -> Vec<Vec<String>> {
     let mut groups: Vec<Vec<String>> = Vec::new();
-    for group in tools.iter().flat_map(|tool| tool.scopes) {
-        let group: Vec<String> = group.iter().map(|&scope| scope.to_owned()).collect();
+    for group in tools.iter().flat_map(|tool| tool.scopes.iter()) {
+        let group: Vec<String> = group.iter().map(ToString::to_string).collect();
         if !groups.contains(&group) {
             groups.push(group);
         }

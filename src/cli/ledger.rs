@@ -32,12 +32,12 @@ struct Line {
     asked: Option<bool>,
     granted: bool,
     /// The tools that need it, or could do with it.
-    unlocks: Vec<&'static str>,
+    unlocks: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
 struct Use {
-    tool: &'static str,
+    tool: String,
     works: bool,
     missing_scopes: BTreeSet<String>,
 }
@@ -59,7 +59,7 @@ impl Ledger {
             };
         };
         let chosen = &app.config.toolkits.providers;
-        let serves = |tool: &&Tool| match chosen.get(tool.toolkit) {
+        let serves = |tool: &&Tool| match chosen.get(&*tool.toolkit) {
             Some(id) => entry.id() == id,
             None => entry.name() == tool.provider || entry.id() == tool.provider,
         };
@@ -83,7 +83,7 @@ impl Ledger {
                     unlocks: tools
                         .iter()
                         .filter(|tool| needs(tool, scope))
-                        .map(|tool| tool.name)
+                        .map(|tool| tool.name.to_string())
                         .collect(),
                     scope: scope.clone(),
                 })
@@ -91,9 +91,9 @@ impl Ledger {
             tools: tools
                 .iter()
                 .map(|tool| {
-                    let missing_scopes = entry.missing(tool.scopes, &view.scopes);
+                    let missing_scopes = entry.missing(&tool.scopes, &view.scopes);
                     Use {
-                        tool: tool.name,
+                        tool: tool.name.to_string(),
                         works: missing_scopes.is_empty(),
                         missing_scopes,
                     }
@@ -135,7 +135,7 @@ impl Ledger {
             .tools
             .iter()
             .filter(|tool| tool.works)
-            .map(|tool| tool.tool)
+            .map(|tool| tool.tool.as_str())
             .collect();
         if works && !working.is_empty() {
             line(&format!("works: {}", working.join(", ")));
@@ -174,7 +174,7 @@ mod tests {
         let tools = valetkey_toolkits::all();
         let tools: Vec<&Tool> = tools
             .iter()
-            .filter(|tool| ["gmail_search", "gmail_send_email"].contains(&tool.name))
+            .filter(|tool| ["gmail_search", "gmail_send_email"].contains(&&*tool.name))
             .collect();
         Ledger::of(&Provider::new(entry), &view, &tools)
     }

@@ -11,6 +11,7 @@ pub mod audit;
 pub mod call;
 pub mod connect;
 pub mod connections;
+pub mod custom;
 pub mod default;
 pub mod demo;
 pub mod disconnect;
@@ -25,6 +26,7 @@ pub mod output;
 pub mod revoke_user;
 pub mod signals;
 pub mod stdio;
+pub mod toolkit;
 pub mod tools;
 pub mod vacuum;
 
@@ -71,6 +73,7 @@ pub enum Command {
     Doctor(doctor::Args),
     Audit(audit::Args),
     Tools(tools::Args),
+    Toolkit(toolkit::Args),
     Call(call::Args),
     Key(key::Args),
     Export(export::Args),
@@ -101,6 +104,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor(args) => return doctor::run(cli.config.as_deref(), args).await,
         _ => {}
     }
+    // Whoever writes a toolkit may have no configuration yet.
+    if let Command::Toolkit(args) = cli.command {
+        return toolkit::run(cli.config.as_deref(), args);
+    }
     let app = App::start(cli.config.as_deref())?;
     let broker = app.broker.clone();
     let ended = command(app, cli.command).await;
@@ -121,6 +128,7 @@ async fn command(app: App, command: Command) -> anyhow::Result<ExitCode> {
         Command::RevokeUser(args) => revoke_user::run(app, args).await,
         Command::Audit(args) => audit::run(app, args).await,
         Command::Tools(args) => tools::run(app, args).await,
+        Command::Toolkit(args) => toolkit::run(None, args),
         Command::Call(args) => call::run(app, args).await,
         Command::Key(args) => key::run(app, args).await,
         Command::Export(args) => export::run(app, args).await,

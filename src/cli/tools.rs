@@ -1,5 +1,6 @@
 //! `valetkey tools`: what an MCP client can call.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -8,7 +9,8 @@ use serde_json::{Map, Value};
 use valetkey_toolkits::tool::{Annotations, Tool};
 
 use crate::cli::app::App;
-use crate::cli::output::{BOLD, DIM, Exit, result, styled};
+use crate::cli::custom::LeftOut;
+use crate::cli::output::{BAD, BOLD, DIM, Exit, result, styled, visible};
 
 /// List every tool, with what it may do and the permissions it needs.
 #[derive(Debug, clap::Args)]
@@ -27,7 +29,7 @@ struct Row<'a> {
     provider: &'a str,
     description: &'a str,
     /// Of every group one is needed; the first is the one asked for.
-    scopes: &'a [&'a [&'a str]],
+    scopes: &'a [Vec<Cow<'static, str>>],
     annotations: Hints,
     input_schema: &'a Map<String, Value>,
     output_schema: Option<&'a Map<String, Value>>,
@@ -56,12 +58,12 @@ impl<'a> Row<'a> {
             open_world,
         } = tool.annotations;
         Self {
-            name: tool.name,
-            title: tool.title,
-            toolkit: tool.toolkit,
-            provider: tool.provider,
+            name: &tool.name,
+            title: &tool.title,
+            toolkit: &tool.toolkit,
+            provider: &tool.provider,
             description: &tool.description,
-            scopes: tool.scopes,
+            scopes: &tool.scopes,
             annotations: Hints {
                 read_only_hint: read_only,
                 destructive_hint: destructive,
@@ -82,8 +84,19 @@ pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
     } else {
         list(&app.tools)
     };
+    let text = text + &left_out(&app.left_out);
     result(args.json, &rows, &text)?;
     std::future::ready(Ok(Exit::Done.into())).await
+}
+
+fn left_out(left_out: &[LeftOut]) -> String {
+    let mut text = String::new();
+    for toolkit in left_out {
+        let heading = styled(BAD, "left out");
+        writeln!(text, "{heading}  {}", visible(&toolkit.to_string()))
+            .expect("a string takes everything");
+    }
+    text
 }
 
 fn list(tools: &[Tool]) -> String {
@@ -91,7 +104,7 @@ fn list(tools: &[Tool]) -> String {
     let mut toolkit = "";
     for tool in tools {
         if tool.toolkit != toolkit {
-            toolkit = tool.toolkit;
+            toolkit = &tool.toolkit;
             let heading = if tool.provider == toolkit {
                 styled(BOLD, toolkit)
             } else {
@@ -99,7 +112,7 @@ fn list(tools: &[Tool]) -> String {
             };
             writeln!(text, "{heading}").expect("a string takes everything");
         }
-        let name = styled(BOLD, tool.name);
+        let name = styled(BOLD, &tool.name);
         let hints = hints(tool.annotations);
         let scopes: Vec<String> = tool.scopes.iter().map(|group| group.join(" or ")).collect();
         writeln!(

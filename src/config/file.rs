@@ -152,7 +152,8 @@ pub(super) struct ToolkitsForm {
     pub(super) enabled: Option<Vec<Text>>,
     #[serde(default)]
     pub(super) providers: Option<BTreeMap<String, Text>>,
-    pub(super) paths: Later,
+    #[serde(default)]
+    pub(super) paths: Option<Vec<Text>>,
     pub(super) read_only: Later,
     pub(super) tools: Later,
 }

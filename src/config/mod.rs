@@ -96,10 +96,13 @@ pub enum Elicitation {
 /// `toolkits`.
 #[derive(Clone, Debug)]
 pub struct Toolkits {
-    /// `enabled`. Default: gmail, slack, github.
+    /// `enabled`: of the built-in toolkits. Default: gmail, slack, github.
     pub enabled: Vec<String>,
     /// `providers`: toolkit → id of the provider entry that serves it.
     pub providers: BTreeMap<String, String>,
+    /// `paths`: folders of toolkits that are declared in files, and their parents. Default:
+    /// [`paths::toolkits_dir`] if it is there.
+    pub paths: Vec<PathBuf>,
 }
 
 /// `audit`.

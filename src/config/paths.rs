@@ -45,6 +45,11 @@ pub fn master_key_file(home: &Path) -> PathBuf {
     home.join(".config/valetkey/master.key")
 }
 
+/// Where a user's own toolkits are when the configuration names no folder.
+pub fn toolkits_dir(home: &Path) -> PathBuf {
+    home.join(".config/valetkey/toolkits")
+}
+
 /// The configuration files to look for when none is named, in this order. Never one below the
 /// current directory: a cloned repository could bring it along.
 pub(super) fn config_files(variables: Variables<'_>) -> Vec<PathBuf> {

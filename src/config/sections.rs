@@ -195,11 +195,7 @@ pub(super) fn toolkits(
     } = form;
     refuse(
         reader,
-        &[
-            ("toolkits.paths", paths),
-            ("toolkits.read_only", read_only),
-            ("toolkits.tools", tools),
-        ],
+        &[("toolkits.read_only", read_only), ("toolkits.tools", tools)],
     )?;
     let enabled = match enabled {
         Some(names) => names
@@ -208,6 +204,7 @@ pub(super) fn toolkits(
             .collect::<Result<_, _>>()?,
         None => DEFAULT_TOOLKITS.map(str::to_owned).to_vec(),
     };
+    let paths = toolkit_paths(reader, paths.as_deref())?;
     let mut chosen = std::collections::BTreeMap::new();
     for (toolkit, id) in providers.iter().flatten() {
         let key = format!("toolkits.providers.{toolkit}");
@@ -221,5 +218,24 @@ pub(super) fn toolkits(
     Ok(Toolkits {
         enabled,
         providers: chosen,
+        paths,
     })
+}
+
+/// `toolkits.paths`. Those that are named must be there, which is said where they are read.
+fn toolkit_paths(reader: Reader<'_>, named: Option<&[Text]>) -> Result<Vec<PathBuf>, ConfigError> {
+    let key = "toolkits.paths";
+    let Some(named) = named else {
+        let default = paths::home(reader.variables).map(|home| paths::toolkits_dir(&home));
+        let there = default
+            .ok()
+            .filter(|path| path.try_exists().unwrap_or(true));
+        return Ok(there.into_iter().collect());
+    };
+    let path = |text: &Text| {
+        let path = reader.text(key, text)?;
+        let absolute = reader.absolute(&path);
+        absolute.map_err(|problem| reader.wrong(line(text), key, &problem))
+    };
+    named.iter().map(path).collect()
 }

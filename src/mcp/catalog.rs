@@ -44,15 +44,15 @@ impl Catalog {
 
 fn list(tool: &Tool) -> model::Tool {
     let mut listed = model::Tool::new(
-        tool.name,
+        tool.name.clone(),
         tool.description.clone(),
         Arc::clone(&tool.input_schema),
     );
-    listed.title = Some(tool.title.to_owned());
+    listed.title = Some(tool.title.to_string());
     let output = tool.output_schema.as_deref();
     listed.output_schema = output.map(|result| Arc::new(or_failure(result)));
     listed.annotations = Some(ToolAnnotations::from_raw(
-        Some(tool.title.to_owned()),
+        Some(tool.title.to_string()),
         Some(tool.annotations.read_only),
         Some(tool.annotations.destructive),
         Some(tool.annotations.idempotent),

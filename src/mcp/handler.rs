@@ -177,8 +177,8 @@ impl ServerHandler for Handler {
         };
         tracing::info!(
             user.id = user,
-            tool.name = tool.name,
-            provider = tool.provider,
+            tool.name = &*tool.name,
+            provider = &*tool.provider,
             outcome,
             duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "tool call"

@@ -306,7 +306,7 @@ impl Turn<'_> {
     fn subject(&self) -> Subject<'_> {
         Subject {
             caller: self.caller,
-            tool: self.tool.name,
+            tool: &self.tool.name,
             arguments: self.arguments,
         }
     }

@@ -336,8 +336,8 @@ async fn tools_lists_every_tool_with_scopes_annotations_and_schemas() {
     let all = valetkey_toolkits::all();
     assert_eq!(tools.as_array().unwrap().len(), all.len());
     for (row, tool) in tools.as_array().unwrap().iter().zip(&all) {
-        assert_eq!(row["name"], tool.name);
-        assert_eq!(row["provider"], tool.provider);
+        assert_eq!(row["name"], *tool.name);
+        assert_eq!(row["provider"], *tool.provider);
         assert_eq!(row["scopes"], json!(tool.scopes));
         let read_only = &row["annotations"]["readOnlyHint"];
         assert_eq!(read_only, tool.annotations.read_only, "{}", tool.name);
@@ -346,7 +346,7 @@ async fn tools_lists_every_tool_with_scopes_annotations_and_schemas() {
     }
     let text = run(&world, &["tools"]).await.stdout;
     for tool in &all {
-        assert!(text.contains(tool.name), "{}", tool.name);
+        assert!(text.contains(&*tool.name), "{}", tool.name);
     }
     assert!(!text.contains('\u{1b}'), "no colours in a pipe");
 }

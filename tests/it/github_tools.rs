@@ -103,6 +103,17 @@ fn public_repositories_are_read_without_a_scope_and_private_ones_ask_for_theirs(
     for (tool, arguments) in reads(PUBLIC) {
         session.good(tool, &arguments);
     }
+    let found = session.good(
+        "github_search_repositories",
+        &json!({ "query": "lovelace" }),
+    );
+    let repositories = found["structuredContent"]["items"].as_array().unwrap();
+    let names: Vec<&Value> = repositories.iter().map(|it| &it["repo"]).collect();
+    assert_eq!(
+        names,
+        [PUBLIC],
+        "private ones are not found without a scope"
+    );
     let pull = json!({ "repo": PUBLIC, "pull_number": 6 });
     session.good("github_get_pull_request", &pull);
     session.good("github_get_pull_request_diff", &pull);

@@ -52,6 +52,7 @@ mod socket;
 mod stdio;
 mod takeover;
 mod tls;
+mod toolkits;
 mod upstream;
 mod whole_loop;
 mod world;

@@ -4,6 +4,7 @@ use reqwest::Method;
 
 use crate::api::{Api, Request};
 use crate::arguments::OneOrMany;
+use crate::declared;
 use crate::error::ToolError;
 use crate::tool::{Annotations, Declaration, Scopes, Tool};
 
@@ -64,6 +65,12 @@ const OVERWRITE: Annotations = Annotations {
 
 /// The toolkit's tools, in the order of the list.
 pub(crate) fn tools() -> Vec<Tool> {
+    let mut tools = in_rust();
+    tools.extend(declared::built_in(include_str!("toolkit.yaml")));
+    tools
+}
+
+fn in_rust() -> Vec<Tool> {
     let read = |name, title| declare(name, title, READ, Annotations::READ);
     vec![
         Tool::new(

@@ -25,7 +25,13 @@ fn the_table_says_what_each_tool_may_do_and_the_least_it_needs() {
     let tools = tools();
     let said: Vec<_> = tools
         .iter()
-        .map(|tool| (tool.name, tool.annotations, tool.scopes.concat().join(" ")))
+        .map(|tool| {
+            (
+                &*tool.name,
+                tool.annotations,
+                tool.scopes.concat().join(" "),
+            )
+        })
         .collect();
     assert_eq!(
         said,

@@ -347,7 +347,7 @@ const MISTAKES: &[(Part, &str, &[&str])] = &[
     (
         File,
         "toolkits:\n  paths: [CANARY]\n",
-        &[":2: toolkits.paths is not supported by this version"],
+        &[":2: toolkits.paths needs a path that begins with / or ~/"],
     ),
     (
         File,

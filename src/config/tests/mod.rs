@@ -141,7 +141,7 @@ fn every_supported_key_outside_the_providers_is_taken_over() {
          audit: { keep: 500, required: true }\n\
          store: \"sled:/srv/vault\"\n\
          auth: { providers: [{ id: google-work, client_id: x, provider_id: google }] }\n\
-         toolkits:\n  enabled: [gmail]\n  providers: { gmail: google-work }\n",
+         toolkits:\n  enabled: [gmail]\n  providers: { gmail: google-work }\n  paths: [/srv/kits, ~/kits]\n",
     );
     let config = home.load().unwrap();
     assert_eq!(
@@ -165,6 +165,17 @@ fn every_supported_key_outside_the_providers_is_taken_over() {
     assert_eq!(config.store_dir, Path::new("/srv/vault"));
     assert_eq!(config.toolkits.enabled, ["gmail"]);
     assert_eq!(config.toolkits.providers["gmail"], "google-work");
+    let paths = [PathBuf::from("/srv/kits"), home.path("kits")];
+    assert_eq!(config.toolkits.paths, paths);
+}
+
+#[test]
+fn the_folder_of_ones_own_toolkits_is_looked_at_if_it_is_there() {
+    let home = Home::with_file("store: \"sled:\"\n");
+    assert!(home.load().unwrap().toolkits.paths.is_empty());
+    let folder = home.path(".config/valetkey/toolkits");
+    std::fs::create_dir_all(&folder).unwrap();
+    assert_eq!(home.load().unwrap().toolkits.paths, [folder]);
 }
 
 #[test]

@@ -34,6 +34,7 @@ pub(super) fn endpoint(call: &Call) -> Endpoint {
         (Method::POST, ["api", "repos", _, _, "issues"]) => Endpoint::Api("issues/create"),
         (Method::GET, ["api", "repos", _, _, "issues", _]) => Endpoint::Api("issues/get"),
         (Method::GET, ["api", "search", "code"]) => Endpoint::Api("search/code"),
+        (Method::GET, ["api", "search", "repositories"]) => Endpoint::Api("search/repos"),
         (method, ["api", "repos", _, _, rest @ ..]) => {
             Endpoint::Api(repository::operation(&method, rest))
         }
@@ -134,6 +135,7 @@ impl Request<'_> {
             }
             Endpoint::Api("search/issues-and-pull-requests") => self.search(repositories),
             Endpoint::Api("search/code") => self.search_code(repositories),
+            Endpoint::Api("search/repos") => self.search_repositories(repositories),
             Endpoint::Api("unknown") => not_found(),
             Endpoint::Api(operation) => {
                 let path = self.call.path();
@@ -226,6 +228,24 @@ impl Request<'_> {
                 }
             }
         }
+        let total = items.len();
+        let (page, link) = self.cut(items);
+        let value = json!({"total_count": total, "incomplete_results": false, "items": page});
+        linked(json_response(StatusCode::OK, &value), link)
+    }
+
+    /// Repositories that have all words in their names; operators do not count.
+    fn search_repositories(&self, repositories: &[Repository]) -> Response {
+        let query = self.call.query("q").unwrap_or_default();
+        let words = || query.split_whitespace().filter(|word| !word.contains(':'));
+        if query.trim().is_empty() {
+            return invalid(&json!([{"resource": "Search", "field": "q", "code": "missing"}]));
+        }
+        let found = repositories.iter().filter(|it| {
+            let name = it.full_name();
+            self.may_read(it) && words().all(|word| name.contains(word))
+        });
+        let items: Vec<Value> = found.map(|it| it.show(&self.api)).collect();
         let total = items.len();
         let (page, link) = self.cut(items);
         let value = json!({"total_count": total, "incomplete_results": false, "items": page});

@@ -60,6 +60,8 @@ fn anything(request: &Seen) -> (u16, Value) {
             "path": "a.rs", "html_url": "https://x.example", "repository": { "full_name": "o/r" },
             "text_matches": [{ "property": "content", "fragment": "fn x()" }] }] }),
         "files" => json!([file, file]),
+        "repositories" => json!({ "total_count": 1, "items": [{ "full_name": "o/r",
+            "description": "x", "stargazers_count": 3, "private": false }] }),
         "comments" if request.method == "GET" => json!([{ "user": user, "body": "x",
             "created_at": "2026-11-02T08:00:00Z", "html_url": "https://x.example" }]),
         "comments" => {
@@ -146,13 +148,14 @@ async fn no_answer_of_github_makes_a_tool_for_one_repository_panic_or_quote_much
                     "comments": [{ "path": "a.rs", "line": 2, "body": "x" }] }),
         ),
         ("github_list_workflow_runs", json!({ "failures": true })),
+        ("github_search_repositories", json!({ "query": "x" })),
         (
             "github_whoami",
             json!({ "include": ["orgs", "teams", "installations"] }),
         ),
     ] {
         let mut arguments = json!({ "repo": "octo/app" });
-        if tool == "github_whoami" {
+        if ["github_whoami", "github_search_repositories"].contains(&tool) {
             arguments = json!({});
         }
         for (name, value) in more.as_object().unwrap() {

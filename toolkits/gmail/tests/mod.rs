@@ -67,7 +67,8 @@ const TABLE: &[(&str, [bool; 3], &[&str])] = &[
 
 #[test]
 fn each_tool_has_the_hints_and_the_least_scopes_of_its_job() {
-    let found: Vec<_> = tools()
+    let tools = tools();
+    let found: Vec<_> = tools
         .iter()
         .map(|tool| {
             let hints = tool.annotations;
@@ -78,7 +79,7 @@ fn each_tool_has_the_hints_and_the_least_scopes_of_its_job() {
                 .collect();
             assert!(hints.open_world);
             (
-                tool.name,
+                &*tool.name,
                 [hints.read_only, hints.destructive, hints.idempotent],
                 scopes,
             )

@@ -41,7 +41,7 @@ impl Trial {
     async fn tool(&self, name: &str, arguments: Value) -> Output {
         let tools = valetkey_toolkits::all();
         let tool = tools.iter().find(|tool| tool.name == name).unwrap();
-        let scopes: Vec<&str> = tool.scopes.iter().map(|group| group[0]).collect();
+        let scopes: Vec<&str> = tool.scopes.iter().map(|group| &*group[0]).collect();
         let output = self.tool_with(&scopes.join(" "), name, arguments).await;
         output.unwrap_or_else(|error| panic!("{name}: {error}"))
     }
