@@ -256,6 +256,7 @@ impl Calls {
             shown_as: Some(granted.account),
             now: self.clock.now(),
             zone: jiff::tz::TimeZone::system(),
+            allowed: Arc::default(),
         })
     }
 }

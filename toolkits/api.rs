@@ -1,5 +1,6 @@
 //! The way to a provider's API: a tool can send a request with a token, it cannot read the token.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -15,6 +16,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use url::Url;
 
+use crate::allowed::Allowed;
 use crate::error::{ErrorCode, ToolError};
 use crate::send;
 
@@ -48,6 +50,8 @@ pub struct ApiSettings {
     pub now: Timestamp,
     /// The user's time zone, for relative times and for display.
     pub zone: jiff::tz::TimeZone,
+    /// What the operator allows, whatever the token does.
+    pub allowed: Arc<Allowed>,
     /// Answers in the provider's place, where a test has no time for connections.
     #[cfg(test)]
     pub(crate) answers: Option<crate::fake::Answers>,
@@ -63,6 +67,7 @@ struct Call {
     token: Mutex<Token>,
     renewing: tokio::sync::Mutex<()>,
     wait_left: Mutex<Duration>,
+    admitted: Mutex<BTreeSet<String>>,
 }
 
 /// The token in use. Each renewal counts, so that of several requests that were refused with the
@@ -86,6 +91,7 @@ impl Api {
             token: Mutex::new(token),
             renewing: tokio::sync::Mutex::new(()),
             wait_left: Mutex::new(WAIT_BUDGET),
+            admitted: Mutex::default(),
         }))
     }
 
@@ -108,6 +114,25 @@ impl Api {
     /// The user's time zone.
     pub fn zone(&self) -> &jiff::tz::TimeZone {
         &self.0.settings.zone
+    }
+
+    /// What the operator allows.
+    pub(crate) fn allowed(&self) -> &Allowed {
+        &self.0.settings.allowed
+    }
+
+    /// Remembers for this call that the operator allows the thing with this id.
+    pub(crate) fn admit(&self, id: &str) {
+        let admitted = self.0.admitted.lock();
+        let mut admitted = admitted.unwrap_or_else(PoisonError::into_inner);
+        admitted.insert(id.to_owned());
+    }
+
+    /// Whether that is remembered.
+    pub(crate) fn is_admitted(&self, id: &str) -> bool {
+        let admitted = self.0.admitted.lock();
+        let admitted = admitted.unwrap_or_else(PoisonError::into_inner);
+        admitted.contains(id)
     }
 
     /// Starts a read: repeated on 429, 5xx and connection failures, within the call's budget.
@@ -315,6 +340,12 @@ impl Request {
     pub fn body(mut self, content_type: &'static str, body: Vec<u8>) -> Self {
         self.body = Some(body);
         self.header(CONTENT_TYPE.as_str(), content_type)
+    }
+
+    /// Is not sent if there is a reason.
+    pub(crate) fn refuse_if(mut self, reason: Option<ToolError>) -> Self {
+        self.problem = self.problem.or(reason);
+        self
     }
 
     /// Says how this provider refuses a token, where that is not status 401 (Slack answers 200):

@@ -37,6 +37,8 @@ pub enum ErrorCode {
     NotFound,
     /// The account may not do this.
     Forbidden,
+    /// The policy of this server does not allow it, whatever the account may do.
+    Policy,
     /// The grant lacks scopes; see `missing_scopes`.
     MissingScopes,
     /// The provider refused the access token, also after one refresh.

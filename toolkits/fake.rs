@@ -146,6 +146,7 @@ pub(crate) fn settings_with(client: reqwest::Client, base_url: &Url) -> ApiSetti
         shown_as: None,
         now: "2026-11-23T10:00:00Z".parse().unwrap(),
         zone: TimeZone::get("Europe/Berlin").unwrap(),
+        allowed: Arc::default(),
         answers: None,
     }
 }

@@ -10,9 +10,10 @@
 //! declares it, and [`declared`] makes it a tool.
 //!
 //! In reading order: [`tool`] (what a tool is), [`arguments`] and `schema` (what goes in),
-//! [`output`] and [`sanitize`] (what comes out), [`error`], [`api`] with `send` and `wait` (the way
+//! [`output`] and [`sanitize`] (what comes out), [`error`], [`allowed`] (what the operator allows), [`api`] with `send` and `wait` (the way
 //! to the provider), [`when`] and [`cursor`] (two kinds of argument), then one folder per toolkit.
 
+pub mod allowed;
 pub mod api;
 pub mod arguments;
 pub mod cursor;

@@ -77,7 +77,7 @@ impl Render for Commented {
 
 /// Runs the tool.
 pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Commented, ToolError> {
-    let repository = Repository::read(arguments.owner.as_deref(), &arguments.repo)?;
+    let repository = Repository::read(&api, arguments.owner.as_deref(), &arguments.repo)?;
     let body = arguments.body.trim_end().to_owned();
     if body.trim().is_empty() || body.chars().count() > BODY_LIMIT {
         return Err(ToolError::invalid_arguments(format!(

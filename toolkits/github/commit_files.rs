@@ -14,7 +14,7 @@ use crate::error::{ErrorCode, ToolError};
 use crate::github::changes::{self, Change, NewEntry};
 use crate::github::refusal::{self, Asked, lacks_scope};
 use crate::github::repository::Repository;
-use crate::github::{fetch, get, get_tree, place, with_version};
+use crate::github::{fetch, get, get_tree, place, post, with_version};
 use crate::output::Render;
 use crate::sanitize::{shorten, snippet};
 use crate::send::outcome_unknown;
@@ -127,7 +127,7 @@ struct MovedRef<'a> {
 
 /// Runs the tool.
 pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Committed, ToolError> {
-    let repository = Repository::read(arguments.owner.as_deref(), &arguments.repo)?;
+    let repository = Repository::read(&api, arguments.owner.as_deref(), &arguments.repo)?;
     let branch = branch_name("branch", &arguments.branch)?;
     let from = arguments.create_branch_from.as_deref();
     let from = from
@@ -251,7 +251,8 @@ impl Work<'_> {
         what: &str,
         body: &impl Serialize,
     ) -> Result<T, ToolError> {
-        let request = with_version(self.api.read(Method::POST, &self.path(&[what]))).json(body);
+        let path = self.path(&[what]);
+        let request = with_version(self.api.read(Method::POST, &path), &path).json(body);
         self.confirmed(request, "the files").await?.json()
     }
 
@@ -259,20 +260,20 @@ impl Work<'_> {
     async fn publish(&self, branch: &str, is_new: bool, sha: &str) -> Result<(), ToolError> {
         let what = format!("the branch `{}`", shorten(branch, 100));
         if is_new {
-            let request = self.api.write(Method::POST, &self.path(&["refs"]));
+            let path = self.path(&["refs"]);
+            let request = post(self.api, &path);
             let body = NewRef {
                 name: format!("refs/heads/{branch}"),
                 sha,
             };
-            self.confirmed(with_version(request).json(&body), &what)
-                .await?;
+            self.confirmed(request.json(&body), &what).await?;
             return Ok(());
         }
         let mut path = self.path(&["refs", "heads"]);
         path.extend(branch.split('/'));
-        let request = self.api.write(Method::PATCH, &path);
+        let request = with_version(self.api.write(Method::PATCH, &path), &path);
         let body = MovedRef { sha, force: false };
-        let response = with_version(request).json(&body).send().await?;
+        let response = request.json(&body).send().await?;
         if response.status == StatusCode::UNPROCESSABLE_ENTITY
             && String::from_utf8_lossy(&response.body).contains("fast forward")
         {

@@ -137,7 +137,7 @@ impl Render for Created {
 
 /// Runs the tool.
 pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Created, ToolError> {
-    let repository = Repository::read(arguments.owner.as_deref(), &arguments.repo)?;
+    let repository = Repository::read(&api, arguments.owner.as_deref(), &arguments.repo)?;
     let dry_run = arguments.dry_run;
     let check_duplicates = arguments.check_duplicates;
     let new = NewIssue::of(arguments)?;

@@ -112,7 +112,7 @@ impl Render for Opened {
 
 /// Runs the tool.
 pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Opened, ToolError> {
-    let repository = Repository::read(arguments.owner.as_deref(), &arguments.repo)?;
+    let repository = Repository::read(&api, arguments.owner.as_deref(), &arguments.repo)?;
     let head = head(&arguments.head)?;
     let base = arguments.base.as_deref();
     let base = base

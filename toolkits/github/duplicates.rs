@@ -7,9 +7,9 @@ use serde::Deserialize;
 
 use crate::api::Api;
 use crate::error::ToolError;
-use crate::github::get;
 use crate::github::issue::{Issue, Wire};
 use crate::github::repository::Repository;
+use crate::github::{allowed, get};
 
 /// A search that takes longer is given up: creating the issue matters more.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -50,6 +50,7 @@ pub(super) async fn find(api: &Api, repository: &Repository, title: &str) -> Opt
         .ok()?;
     let mut alike: Vec<(f64, Wire)> = found
         .into_iter()
+        .filter(|wire| allowed::shows(api, wire))
         .map(|wire| (likeness(&wanted, &words(&wire.title)), wire))
         .filter(|(likeness, _)| *likeness >= 0.6)
         .collect();

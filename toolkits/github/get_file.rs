@@ -85,7 +85,7 @@ struct WireEntry {
 
 /// Runs the tool.
 pub(super) async fn run(api: Api, arguments: Arguments) -> Result<String, ToolError> {
-    let repository = Repository::read(arguments.owner.as_deref(), &arguments.repo)?;
+    let repository = Repository::read(&api, arguments.owner.as_deref(), &arguments.repo)?;
     let reference = arguments.reference.as_deref();
     let reference = reference
         .map(|text| place::reference("ref", text))

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::Api;
 use crate::arguments::OneOrMany;
 use crate::error::ToolError;
+use crate::github::allowed;
 use crate::github::conversation::{self, Comment, Thread, removal_warning};
 use crate::github::issue::{Issue, Wire};
 use crate::github::refusal::Asked;
@@ -116,7 +117,7 @@ impl Render for Read {
 
 /// Runs the tool.
 pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Read, ToolError> {
-    let repository = Repository::read(arguments.owner.as_deref(), &arguments.repo)?;
+    let repository = Repository::read(&api, arguments.owner.as_deref(), &arguments.repo)?;
     let include = chosen(
         "include",
         &arguments.include,
@@ -152,18 +153,27 @@ pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Read, ToolErro
         .await?;
     let mut warnings: Vec<String> = removal_warning(part.removed).into_iter().collect();
 
+    let mut left_out = 0;
     let mut parent = None;
     if include.contains(&"parent") {
         let response = get(&api, &below("parent")).send().await?;
         // 404: it is a part of no other.
         if response.status.is_success() {
-            parent = Some(Issue::of(&response.json()?, &api, false));
+            let found: Wire = response.json()?;
+            if allowed::shows(&api, &found) {
+                parent = Some(Issue::of(&found, &api, false));
+            } else {
+                left_out += 1;
+            }
         }
     }
     let mut sub_issues = Vec::new();
     if include.contains(&"sub_issues") {
         let request = get(&api, &below("sub_issues")).query("per_page", LINKED);
-        let (found, more) = fetch::list::<Wire>(request, &asked).await?;
+        let (mut found, more) = fetch::list::<Wire>(request, &asked).await?;
+        left_out += found.len();
+        found.retain(|it| allowed::shows(&api, it));
+        left_out -= found.len();
         sub_issues.extend(
             found
                 .iter()
@@ -180,6 +190,10 @@ pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Read, ToolErro
         let (events, more) = fetch::list::<WireEvent>(request, &asked).await?;
         let sources = events.iter().filter_map(|event| event.source.as_ref());
         for source in sources.filter_map(|source| source.issue.as_ref()) {
+            if !allowed::shows(&api, source) {
+                left_out += 1;
+                continue;
+            }
             let pull = Issue::of(source, &api, false);
             if source.pull_request.is_some() && !linked_pulls.contains(&pull) {
                 linked_pulls.push(pull);
@@ -190,6 +204,7 @@ pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Read, ToolErro
             warnings.push("Later pull requests that mention it are left out.".to_owned());
         }
     }
+    warnings.extend(allowed::left_out(left_out));
     Ok(Read {
         issue: Issue::of(&wire, &api, false),
         state_reason: wire

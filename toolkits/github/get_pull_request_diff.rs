@@ -87,7 +87,7 @@ struct At {
 
 /// Runs the tool.
 pub(super) async fn run(api: Api, arguments: Arguments) -> Result<String, ToolError> {
-    let repository = Repository::read(arguments.owner.as_deref(), &arguments.repo)?;
+    let repository = Repository::read(&api, arguments.owner.as_deref(), &arguments.repo)?;
     let cursor = arguments.cursor.as_deref();
     let at: Option<At> = cursor.map(cursor::unwrap).transpose()?;
     if at.as_ref().is_some_and(|at| at.file >= REACH) {

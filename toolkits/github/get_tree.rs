@@ -123,7 +123,7 @@ impl Render for Tree {
 
 /// Runs the tool.
 pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Tree, ToolError> {
-    let repository = Repository::read(arguments.owner.as_deref(), &arguments.repo)?;
+    let repository = Repository::read(&api, arguments.owner.as_deref(), &arguments.repo)?;
     let reference = arguments.reference.as_deref().unwrap_or("HEAD");
     let reference = place::reference("ref", reference)?;
     let prefix = place::path(arguments.path_prefix.as_deref().unwrap_or_default())?.join("/");

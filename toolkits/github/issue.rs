@@ -108,6 +108,13 @@ pub(super) enum Kind {
     PullRequest,
 }
 
+impl Wire {
+    /// `owner/name`; empty when its address is of another form.
+    pub(super) fn repository(&self) -> String {
+        repository_of(&self.repository_url)
+    }
+}
+
 impl Issue {
     /// What is worth showing of `wire`; with the beginning of the body if asked for.
     pub(super) fn of(wire: &Wire, api: &Api, with_excerpt: bool) -> Self {
@@ -125,7 +132,7 @@ impl Issue {
         Self {
             // A title is shown as it is written: what looks like HTML in it is text.
             title: shorten(&visible(&wire.title).text.replace('\n', " "), TITLE_LIMIT),
-            repository: repository_of(&wire.repository_url),
+            repository: wire.repository(),
             number: wire.number,
             kind: if wire.pull_request.is_some() {
                 Kind::PullRequest

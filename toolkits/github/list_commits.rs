@@ -128,7 +128,7 @@ impl Render for History {
 
 /// Runs the tool.
 pub(super) async fn run(api: Api, arguments: Arguments) -> Result<History, ToolError> {
-    let repository = Repository::read(arguments.owner.as_deref(), &arguments.repo)?;
+    let repository = Repository::read(&api, arguments.owner.as_deref(), &arguments.repo)?;
     let at = PageAt::read(
         arguments.cursor.as_deref(),
         arguments.limit,

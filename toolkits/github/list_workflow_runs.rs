@@ -245,7 +245,7 @@ fn has_failed(conclusion: Option<&str>) -> bool {
 
 /// Runs the tool.
 pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Listed, ToolError> {
-    let repository = Repository::read(arguments.owner.as_deref(), &arguments.repo)?;
+    let repository = Repository::read(&api, arguments.owner.as_deref(), &arguments.repo)?;
     let at = PageAt::read(
         arguments.cursor.as_deref(),
         arguments.limit,

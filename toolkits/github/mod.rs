@@ -9,6 +9,7 @@ use crate::error::ToolError;
 use crate::tool::{Annotations, Declaration, Scopes, Tool};
 
 mod add_comment;
+pub(crate) mod allowed;
 mod changes;
 mod checks;
 mod commit_files;
@@ -217,17 +218,23 @@ fn chosen(
 }
 
 fn get(api: &Api, path: &[&str]) -> Request {
-    with_version(api.read(Method::GET, path))
+    with_version(api.read(Method::GET, path), path)
 }
 
 fn post(api: &Api, path: &[&str]) -> Request {
-    with_version(api.write(Method::POST, path))
+    with_version(api.write(Method::POST, path), path)
 }
 
-/// The version is pinned because GitHub changes field types between versions ("API Versions" in its
+/// A request about a repository that the operator does not allow is not sent, wherever its name came
+/// from. The version is pinned because GitHub changes field types between versions ("API Versions" in its
 /// REST documentation).
-fn with_version(request: Request) -> Request {
+fn with_version(request: Request, path: &[&str]) -> Request {
+    let refused = match path {
+        ["repos", owner, name, ..] => allowed::check(&request.api, owner, name).err(),
+        _ => None,
+    };
     request
+        .refuse_if(refused)
         .header("accept", "application/vnd.github+json")
         .header("x-github-api-version", "2022-11-28")
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use url::Url;
 
+use super::allowed;
+use crate::api::Api;
 use crate::error::ToolError;
 
 /// A repository's full name, of characters that GitHub allows.
@@ -20,8 +22,16 @@ impl fmt::Display for Repository {
 }
 
 impl Repository {
-    /// Reads the arguments `owner` and `repo`.
-    pub(super) fn read(owner: Option<&str>, repo: &str) -> Result<Self, ToolError> {
+    /// Reads the arguments `owner` and `repo`, and refuses a repository that the operator does not
+    /// allow.
+    pub(super) fn read(api: &Api, owner: Option<&str>, repo: &str) -> Result<Self, ToolError> {
+        let repository = Self::parse(owner, repo)?;
+        allowed::check(api, &repository.owner, &repository.name)?;
+        Ok(repository)
+    }
+
+    /// The same without asking whether it is allowed.
+    pub(super) fn parse(owner: Option<&str>, repo: &str) -> Result<Self, ToolError> {
         let repo = repo.trim();
         let path = match address(repo)? {
             Some(path) => path,
@@ -119,7 +129,7 @@ mod tests {
             (None, "github.com/octo/my.app"),
         ] {
             let repository =
-                Repository::read(owner, repo).unwrap_or_else(|e| panic!("{repo}: {e}"));
+                Repository::parse(owner, repo).unwrap_or_else(|e| panic!("{repo}: {e}"));
             assert_eq!(
                 repository.to_string().to_ascii_lowercase(),
                 "octo/my.app",
@@ -152,7 +162,7 @@ mod tests {
             (None, "file:///octo/app"),
             (None, "octo/é"),
         ] {
-            let error = Repository::read(owner, repo).unwrap_err();
+            let error = Repository::parse(owner, repo).unwrap_err();
             assert_eq!(error.code, ErrorCode::InvalidArguments, "{owner:?} {repo}");
         }
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::Api;
 use crate::error::ToolError;
+use crate::github::allowed;
 use crate::github::fetch::{self, PageAt};
 use crate::github::get;
 use crate::github::refusal::Asked;
@@ -136,7 +137,7 @@ pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Found, ToolErr
         DEFAULT_LIMIT,
         MAX_LIMIT,
     )?;
-    let searched = arguments.searched()?;
+    let searched = arguments.searched(&api)?;
     let request = at
         .ask(get(&api, &["search", "code"]).query("q", &searched))
         .header("accept", "application/vnd.github.text-match+json");
@@ -162,7 +163,12 @@ pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Found, ToolErr
         );
     }
     let size = usize::try_from(at.size).expect("a page is at most 25");
-    let items: Vec<Match> = answer.items.iter().take(size).map(Match::of).collect();
+    let items = answer.items.iter().take(size);
+    let shown = items.filter(|it| allowed::has_named(&api, &it.repository.full_name));
+    let items: Vec<Match> = shown.map(Match::of).collect();
+    warnings.extend(allowed::left_out(
+        answer.items.len().min(size) - items.len(),
+    ));
     let seen = at.page * at.size;
     let mut next_cursor = None;
     if answer.items.len() >= size && seen < answer.total_count {
@@ -179,7 +185,8 @@ pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Found, ToolErr
         page: Page {
             next_cursor,
             returned: items.len(),
-            total_estimate: Some(answer.total_count),
+            // A total tells of what is left out.
+            total_estimate: (!allowed::is_limited(&api)).then_some(answer.total_count),
         },
         items,
         searched,
@@ -205,16 +212,25 @@ impl Match {
 
 impl Arguments {
     /// The query with the operators that the other arguments stand for.
-    fn searched(&self) -> Result<String, ToolError> {
+    fn searched(&self, api: &Api) -> Result<String, ToolError> {
         let query = self.query.trim();
         if query.is_empty() {
             return Err(ToolError::invalid_arguments("`query` is empty."));
         }
         let mut parts = vec![query.to_owned()];
-        match (&self.repo, self.owner.as_deref().map(str::trim)) {
+        let owner = self.owner.as_deref().map(str::trim);
+        allowed::check_words(api, query)?;
+        if allowed::is_limited(api) && allowed::named(query).next().is_some() {
+            // Of several of these GitHub's code search takes any one that fits.
+            return Err(ToolError::invalid_arguments(
+                "Name the repository with `repo` and not within `query`.",
+            ));
+        }
+        match (&self.repo, owner) {
             (Some(repo), owner) => {
-                parts.push(format!("repo:{}", Repository::read(owner, repo)?));
+                parts.push(format!("repo:{}", Repository::read(api, owner, repo)?));
             }
+            (None, _) if allowed::is_limited(api) => parts.extend(allowed::scopes(api, owner)?),
             (None, Some(owner)) if is_owner(owner) => parts.push(format!("user:{owner}")),
             (None, Some(_)) => {
                 return Err(ToolError::invalid_arguments(

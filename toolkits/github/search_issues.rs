@@ -7,6 +7,7 @@ use crate::api::Api;
 use crate::arguments::OneOrMany;
 use crate::cursor;
 use crate::error::ToolError;
+use crate::github::allowed;
 use crate::github::issue::Issue;
 use crate::github::merge::{self, Offsets};
 use crate::github::repository::{Repository, is_owner};
@@ -118,7 +119,7 @@ impl Render for Found {
 
 /// Runs the tool.
 pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Found, ToolError> {
-    let filters = arguments.filters()?;
+    let filters = arguments.filters(&api)?;
     let limit = arguments.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
     let sort = arguments.sort.unwrap_or(Sort::BestMatch);
     let offsets = match &arguments.cursor {
@@ -155,12 +156,15 @@ pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Found, ToolErr
         .into_iter()
         .filter_map(|(offset, query)| offset.map(|_| query))
         .collect();
-    let merged = merge::merge(found_issues, found_pulls, offsets, sort, limit);
+    let mut merged = merge::merge(found_issues, found_pulls, offsets, sort, limit);
     if merged.out_of_reach {
         warnings.push(format!(
             "GitHub shows the first {REACH} results of a search; narrow it to see the others."
         ));
     }
+    let returned = merged.items.len();
+    merged.items.retain(|wire| allowed::shows(&api, wire));
+    warnings.extend(allowed::left_out(returned - merged.items.len()));
     let with_excerpt = arguments.response_format == Some(Format::Detailed);
     let items: Vec<Issue> = merged
         .items
@@ -171,7 +175,8 @@ pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Found, ToolErr
         page: Page {
             next_cursor: merged.next.as_ref().map(cursor::wrap),
             returned: items.len(),
-            total_estimate: Some(total),
+            // A total tells of what is left out.
+            total_estimate: (!allowed::is_limited(&api)).then_some(total),
         },
         items,
         searched,
@@ -204,10 +209,11 @@ impl Arguments {
     }
 
     /// The query with the operators that the other arguments stand for.
-    fn filters(&self) -> Result<String, ToolError> {
+    fn filters(&self, api: &Api) -> Result<String, ToolError> {
         let mut parts = Vec::new();
         let query = self.query.as_deref().unwrap_or_default().trim();
-        if query.contains(" OR ") {
+        allowed::check_words(api, query)?;
+        if query.contains(" OR ") || (allowed::is_limited(api) && !query.is_empty()) {
             // What is added must hold for both sides of an OR.
             parts.push(format!("({query})"));
         } else if !query.is_empty() {
@@ -215,7 +221,7 @@ impl Arguments {
         }
         match (&self.repo, &self.owner) {
             (Some(repo), owner) => {
-                let repository = Repository::read(owner.as_deref(), repo)?;
+                let repository = Repository::read(api, owner.as_deref(), repo)?;
                 parts.push(format!("repo:{repository}"));
             }
             (None, Some(owner)) => parts.push(format!("user:{}", login("owner", owner)?)),
@@ -254,6 +260,14 @@ impl Arguments {
             return Err(ToolError::invalid_arguments(
                 "Give a `query` or at least one filter, such as `repo` or `author`.",
             ));
+        }
+        if self.repo.is_none() {
+            let owner = self.owner.as_deref().or(self.org.as_deref());
+            match allowed::scopes(api, owner.map(str::trim))?.as_slice() {
+                [] => {}
+                [one] => parts.push(one.clone()),
+                several => parts.push(format!("({})", several.join(" OR "))),
+            }
         }
         Ok(parts.join(" "))
     }

@@ -12,7 +12,7 @@ use super::letter::named;
 use super::line::Lines;
 use super::summary::{Person, Style};
 use super::wire::{Draft, Drafts, Message};
-use super::{COMPOSE, labels, listing};
+use super::{COMPOSE, allowed, labels, listing};
 use crate::api::Api;
 use crate::cursor;
 use crate::error::{ErrorCode, ToolError};
@@ -259,6 +259,7 @@ impl SentDraft {
 
 pub(super) async fn send(api: Api, args: SendDraftArgs) -> Result<SentDraft, ToolError> {
     let draft = get(&api, args.draft_id.trim(), &SEND).await?;
+    allowed::check_draft(&api, &draft.message)?;
     let mut lines = Lines::default();
     let recipients: Vec<Person> = ["To", "Cc", "Bcc"]
         .into_iter()

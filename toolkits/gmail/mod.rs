@@ -4,11 +4,12 @@
 //! In reading order: one file a tool, then what they are made of.
 //! Search: `query` (Gmail's search terms), `listing` (the requests), `results` and `summary` (the
 //! answer). Reading: `letter` (the header lines), `content` (the MIME parts), `charset`, `html_text`,
-//! `quoted`, `piece` (a part of a long text). Send: `recipients`, `answer` (those of a reply),
+//! `quoted`, `piece` (a part of a long text). Send: `recipients`, `allowed` (to whom), `answer` (those of a reply),
 //! `threading`, `attachments`, `body` (a text's two forms), `mime`, `outgoing` (the requests), `sent`
 //! (the answer). All: `labels`, `line`, `wire` (Gmail's JSON), `error` (Gmail's
 //! refusals).
 
+pub(crate) mod allowed;
 mod answer;
 mod attachments;
 mod body;

@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use url::Url;
 
+use super::allowed;
 use super::attachments::File;
 use super::body::Body;
 use super::error::{Call, accept};
@@ -63,13 +64,15 @@ pub(super) fn repeated(duplicates: usize) -> Vec<String> {
 }
 
 impl Outgoing {
-    /// Sends it (`messages.send`), or shows what would be sent.
+    /// Sends it (`messages.send`), or shows what would be sent. It goes nowhere if the operator does
+    /// not allow one of its recipients. (A draft may be for anybody: saving is not sending.)
     pub(super) async fn send(
         self,
         api: &Api,
         call: &Call,
         dry_run: bool,
     ) -> Result<SendResult, ToolError> {
+        allowed::check(api, self.recipients.all())?;
         let message = self.write()?;
         let mut result = SendResult {
             sent: false,

@@ -92,6 +92,11 @@ impl Recipients {
         }
     }
 
+    /// Everybody.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Mailbox> {
+        self.to.iter().chain(&self.cc).chain(&self.bcc)
+    }
+
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.to.len() + self.cc.len() + self.bcc.len()

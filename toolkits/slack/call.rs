@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::errors;
 use super::wire::Envelope;
+use super::{allowed, errors};
 use crate::api::{Api, Effect, Request, Response};
 use crate::error::{ErrorCode, ToolError};
 use crate::send::{outcome_unknown, rate_limited};
@@ -114,6 +114,7 @@ pub(super) async fn call<T: DeserializeOwned>(
     method: &'static str,
     fields: &[(&str, String)],
 ) -> Result<T, Failure> {
+    allowed::guard(api, method, fields).map_err(Failure::new)?;
     let request = match effect {
         Effect::Read => api.read(Method::POST, &[method]),
         Effect::Write => api.write(Method::POST, &[method]),
@@ -145,6 +146,7 @@ pub(super) async fn call_once<T: DeserializeOwned>(
     method: &'static str,
     fields: &[(&str, String)],
 ) -> Result<T, Failure> {
+    allowed::guard(api, method, fields).map_err(Failure::new)?;
     let request = api.read(Method::POST, &[method]).form(fields).once();
     answer(api, request, Effect::Read).await
 }

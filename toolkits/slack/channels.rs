@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::allowed;
 use super::call::{ALL_KINDS, Failure, LISTED, Walk, call, walk};
 use super::similar::is_similar;
 use super::wire::{Conversation, Conversations, OneConversation, next_cursor};
@@ -111,6 +112,7 @@ pub(super) async fn by_name(
         name,
         private_too: true,
         complete: true,
+        limited: allowed::is_limited(api),
         similar: Vec::new(),
     };
     // The person's own channels first: they are few, and the one that is meant is among them.
@@ -132,6 +134,8 @@ struct Search<'n> {
     name: &'n str,
     private_too: bool,
     complete: bool,
+    /// Names of other channels are not told.
+    limited: bool,
     similar: Vec<String>,
 }
 
@@ -180,6 +184,7 @@ impl Search<'_> {
                     return ControlFlow::Break(Channel::from(found));
                 }
                 if let Some(name) = &found.name
+                    && !self.limited
                     && self.similar.len() < 5
                     && is_similar(self.name, &name.to_lowercase())
                 {

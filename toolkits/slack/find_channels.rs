@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::allowed;
 use super::call::{Failure, LISTED, Walk, walk};
 use super::channels::{Channel, Kind};
 use super::people::{Everyone, key};
@@ -272,9 +273,15 @@ async fn list(
     };
     let wanted = key(args.query.trim().trim_start_matches(['#', '@']));
     let mut found = Vec::new();
+    let mut left_out = 0;
     let end: Walk<()> = walk(api, method, &fields, |page: Conversations| {
         for one in page.channels {
             let person = one.user.clone().filter(|_| one.is_im);
+            let handle = person.as_deref().and_then(|id| everyone?.handle_of(id));
+            if !allowed::shows(api, &Channel::from(one.clone()), person.as_deref(), handle) {
+                left_out += 1;
+                continue;
+            }
             let person = person.map(|id| everyone.and_then(|e| e.name_of(&id)).unwrap_or(id));
             let mut one = Found::from(one);
             one.channel.name = person.or(one.channel.name);
@@ -287,6 +294,7 @@ async fn list(
         ControlFlow::Continue(next_cursor(page.response_metadata))
     })
     .await?;
+    warnings.extend(allowed::left_out(left_out));
     if end == Walk::CutShort {
         warnings.push(format!(
             "Only the first {LISTED} conversations were looked at."

@@ -1,5 +1,6 @@
 //! From the way a call names a conversation or a message to the ids that Slack takes.
 
+use super::allowed;
 use super::channels::{self, Channel};
 use super::people::{self, Everyone};
 use super::target::{MessageName, Target};
@@ -28,7 +29,7 @@ pub(super) async fn conversation(
         scope.into_iter().collect()
     };
     let mut person = None;
-    let channel = match target {
+    let channel = match allowed::target(api, target).await? {
         Target::Conversation(id) => Channel::unknown(id),
         Target::ChannelName(name) => channels::by_name(api, &name, &scopes("groups")).await?,
         Target::Person(id) => {
@@ -43,6 +44,7 @@ pub(super) async fn conversation(
             channels::with_person(api, &*person.insert(id), &scopes("im")).await?
         }
     };
+    api.admit(&channel.id);
     Ok(Place { channel, person })
 }
 

@@ -1,11 +1,12 @@
 //! The Slack toolkit: tools that act as the person whose user token the connection holds.
 //!
 //! In reading order: this table, then one file a tool; `target` (how a conversation or a message is
-//! named), `locate`, `channels` and `people` (names to ids and back), `similar`; `history`, `thread`,
+//! named), `allowed` (which of them may be touched), `locate`, `channels` and `people` (names to ids and back), `similar`; `history`, `thread`,
 //! `found`, `search_context` and `search_messages` (what is read), `messages`, `mrkdwn` and `blocks`
 //! (messages as text), `outgoing` and `mentions` (text as a message); `call`, `errors`, `wire` and `ts`
 //! (the way to Slack's methods).
 
+pub(crate) mod allowed;
 mod blocks;
 mod call;
 mod channels;

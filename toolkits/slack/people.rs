@@ -31,6 +31,11 @@ pub(super) struct Person {
 }
 
 impl Person {
+    /// Their handle, as [`key`] makes it.
+    pub(super) fn handle_key(&self) -> String {
+        key(&self.handle)
+    }
+
     /// Handle and id: the two things that nobody else can have.
     fn unmistakable(&self) -> String {
         format!("@{} ({})", self.handle, self.id)
@@ -94,6 +99,14 @@ impl Everyone {
         people
             .find(|person| person.id == id)
             .map(|person| person.name.clone())
+    }
+
+    /// The handle of the person with this id, as [`key`] makes it.
+    pub(super) fn handle_of(&self, id: &str) -> Option<String> {
+        let mut people = self.people.iter();
+        people
+            .find(|person| person.id == id)
+            .map(Person::handle_key)
     }
 
     /// Whom `name`, without `@`, fits.
@@ -213,6 +226,13 @@ pub(super) async fn name(api: &Api, id: &str) -> Result<String, Failure> {
     let fields = [("user", id.to_owned())];
     let found: OneUser = call(api, Effect::Read, "users.info", &fields).await?;
     Ok(shown_name(&found.user))
+}
+
+/// The handle of the person with this id, as [`key`] makes it. Unlike a name, nobody else has it.
+pub(super) async fn handle(api: &Api, id: &str) -> Result<String, Failure> {
+    let fields = [("user", id.to_owned())];
+    let found: OneUser = call(api, Effect::Read, "users.info", &fields).await?;
+    Ok(key(&found.user.name))
 }
 
 fn tell_apart(names: &mut HashMap<String, String>) {

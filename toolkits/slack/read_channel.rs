@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::allowed;
 use super::channels::{self, Channel};
 use super::history::{self, Span};
 use super::locate::{self, Place};
@@ -130,7 +131,12 @@ pub(super) async fn run(api: Api, args: Args) -> Result<ReadChannel, ToolError> 
         ));
     }
     let (mut position, mut person) = match &args.cursor {
-        Some(cursor) => (resume(cursor, &args)?, None),
+        Some(cursor) => {
+            let position = resume(cursor, &args)?;
+            let channel = Target::Conversation(position.channel.id.clone());
+            allowed::target(&api, channel).await?;
+            (position, None)
+        }
         None => begin(&api, &args).await?,
     };
 

@@ -5,10 +5,12 @@ use std::fmt::Write as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::allowed;
 use super::channels::Channel;
 use super::locate::{self, Place};
 use super::messages::{self, AROUND_A_TEXT, Message, ResponseFormat, Style, TEXT_BUDGET};
 use super::people::Names;
+use super::target::Target;
 use super::thread;
 use super::ts::Ts;
 use crate::api::Api;
@@ -79,7 +81,12 @@ pub(super) async fn run(api: Api, args: Args) -> Result<ReadThread, ToolError> {
         ));
     }
     let (mut position, person) = match &args.cursor {
-        Some(cursor) => (resume(cursor, &args)?, None),
+        Some(cursor) => {
+            let position = resume(cursor, &args)?;
+            let channel = Target::Conversation(position.channel.id.clone());
+            allowed::target(&api, channel).await?;
+            (position, None)
+        }
         None => begin(&api, &args).await?,
     };
     let place = Place {

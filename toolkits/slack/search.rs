@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::allowed;
 use super::call::{ALL_KINDS, Failure};
 use super::channels;
 use super::found::{FoundFile, FoundMessage};
@@ -342,6 +343,7 @@ fn window(api: &Api, args: &Args) -> Result<(Option<i64>, Option<i64>), ToolErro
 /// The query with `from:` and `in:` of what the arguments name.
 async fn filtered(api: &Api, args: &Args) -> Result<String, ToolError> {
     let mut query = args.query.trim().to_owned();
+    let narrowing = allowed::narrowing(api, &query)?;
     let mut everyone = None;
     if let Some(from) = &args.from {
         let filter = match from.trim() {
@@ -362,7 +364,8 @@ async fn filtered(api: &Api, args: &Args) -> Result<String, ToolError> {
         query = format!("{query} {filter}");
     }
     if let Some(within) = &args.within {
-        let filter = match Target::parse("in", within)? {
+        let target = allowed::target(api, Target::parse("in", within)?).await?;
+        let filter = match target {
             // Slack's search knows channels by name.
             Target::ChannelName(name) => format!("in:{name}"),
             Target::Person(id) => format!("in:<@{id}>"),
@@ -379,6 +382,8 @@ async fn filtered(api: &Api, args: &Args) -> Result<String, ToolError> {
                 Err(failure) => return Err(failure.least(ALL_KINDS).into()),
             },
         };
+        query = format!("{query} {filter}");
+    } else if let Some(filter) = narrowing {
         query = format!("{query} {filter}");
     }
     let query = query.trim();

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::allowed;
 use super::call::{Failure, call};
 use super::found::{self, FoundFile, Hit};
 use super::search::{Answer, Content, Question, Sort, Where};
@@ -63,13 +64,17 @@ pub(super) async fn ask(api: &Api, question: &Question) -> Result<Answer, Failur
     let page: Page = call(api, Effect::Read, "assistant.search.context", &fields).await?;
     let results = page.results;
     let hits = results.messages.into_iter().map(Hit::from).collect();
+    let (hits, mut left_out) = allowed::hits(api, hits);
+    let mut files = results.files;
+    if allowed::is_limited(api) {
+        // Of a file Slack does not say where it was shared.
+        left_out += files.len();
+        files.clear();
+    }
     Ok(Answer {
         messages: found::messages(api, hits).await,
-        files: results
-            .files
-            .into_iter()
-            .map(|file| shown(api, file))
-            .collect(),
+        warnings: allowed::left_out(left_out).into_iter().collect(),
+        files: files.into_iter().map(|file| shown(api, file)).collect(),
         next: next_cursor(page.response_metadata),
         ..Answer::default()
     })

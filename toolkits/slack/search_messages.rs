@@ -4,6 +4,7 @@
 use jiff::{Span, Timestamp};
 use serde::Deserialize;
 
+use super::allowed;
 use super::call::{Failure, call};
 use super::found::{self, Hit};
 use super::search::{Answer, Question, Sort, Where};
@@ -43,17 +44,19 @@ pub(super) async fn ask(api: &Api, question: &Question) -> Result<Answer, Failur
         .map(Hit::from)
         .collect();
     let left_out = all - hits.len();
+    let (hits, not_allowed) = allowed::hits(api, hits);
+    let mut warnings: Vec<String> = allowed::left_out(not_allowed).into_iter().collect();
+    if left_out > 0 {
+        warnings.push(format!(
+            "Results of other conversations or times than asked for were left out: {left_out}."
+        ));
+    }
     Ok(Answer {
         messages: found::messages(api, hits).await,
         next: (number < found.paging.pages).then(|| (number.saturating_add(1)).to_string()),
-        total: found.total,
-        warnings: if left_out == 0 {
-            Vec::new()
-        } else {
-            vec![format!(
-                "Results of other conversations or times than asked for were left out: {left_out}."
-            )]
-        },
+        // A total tells of what is left out.
+        total: found.total.filter(|_| !allowed::is_limited(api)),
+        warnings,
         files: Vec::new(),
     })
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::allowed;
 use super::call::{call, call_once};
 use super::channels::{self, Channel, Kind};
 use super::outgoing::{self, MentionPolicy, Recipient};
@@ -193,7 +194,7 @@ async fn place(
     };
     let mut recipients: Vec<Recipient> = Vec::new();
     for target in targets {
-        let recipient = match target {
+        let recipient = match allowed::target(api, target).await? {
             Target::Conversation(id) => {
                 // Its name is for the person who reads the result; the id is enough to post.
                 let described = channels::describe(api, &id).await.ok();
@@ -243,6 +244,7 @@ async fn open(api: &Api, recipients: &[Recipient]) -> Result<Channel, ToolError>
     let opened: OneConversation = call(api, Effect::Write, "conversations.open", &fields)
         .await
         .map_err(|failure| failure.least(&[scope]))?;
+    api.admit(&opened.channel.id);
     let names: Vec<String> = recipients
         .iter()
         .map(|one| one.name.clone().unwrap_or_else(|| one.id.clone()))

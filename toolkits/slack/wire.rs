@@ -46,7 +46,7 @@ pub(super) struct OneConversation {
 }
 
 /// A channel, a direct message or a group of people.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -70,7 +70,7 @@ pub(super) struct Conversation {
 }
 
 /// The topic or the purpose of a channel.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(super) struct Described {
     pub(super) value: String,
 }

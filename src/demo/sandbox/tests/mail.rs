@@ -33,6 +33,7 @@ impl Trial {
             shown_as: None,
             now: self.clock.now(),
             zone: TimeZone::UTC,
+            allowed: Arc::default(),
         });
         tool.run(api, arguments).await
     }
