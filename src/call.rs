@@ -3,12 +3,14 @@
 mod confirm;
 mod fingerprint;
 mod keyed;
+pub mod off;
 mod recording;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use secrecy::SecretString;
 use serde_json::{Map, Value};
+use valetkey_toolkits::allowed::Allowed;
 use valetkey_toolkits::api::{Api, ApiSettings, Renew};
 use valetkey_toolkits::arguments::{ACCOUNT, DRY_RUN, PREVIEW_ID};
 use valetkey_toolkits::error::{ErrorCode, ToolError};
@@ -21,6 +23,7 @@ use crate::broker::{
 };
 pub use crate::call::confirm::{Confirmation, Confirmations};
 use crate::call::keyed::Keyed;
+use crate::call::off::Off;
 use crate::call::recording::Recording;
 use crate::caller::Caller;
 use crate::clock::Clock;
@@ -37,6 +40,10 @@ pub struct Calls {
     pub clock: Clock,
     /// What the person is asked about.
     pub confirmations: Confirmations,
+    /// The tools that are off, to refuse them by name.
+    pub off: Arc<Vec<(Tool, Off)>>,
+    /// What the others may touch.
+    pub allowed: Arc<Allowed>,
 }
 
 /// One call of one tool.
@@ -114,6 +121,13 @@ impl Calls {
     pub async fn run(&self, call: Call<'_>) -> Outcome {
         let (outcome, recording) = self.attempt(call, Recording::begin(self, call)).await;
         recording.finish(outcome).await
+    }
+
+    /// The tool of this name if it is off, and why.
+    pub fn off(&self, name: &str) -> Option<(&Tool, Off)> {
+        let mut off = self.off.iter();
+        off.find(|(tool, _)| tool.name == name)
+            .map(|(tool, off)| (tool, *off))
     }
 
     /// Records a call that must not run, with the code of the reason.
@@ -256,7 +270,7 @@ impl Calls {
             shown_as: Some(granted.account),
             now: self.clock.now(),
             zone: jiff::tz::TimeZone::system(),
-            allowed: Arc::default(),
+            allowed: Arc::clone(&self.allowed),
         })
     }
 }

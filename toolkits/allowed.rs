@@ -41,3 +41,6 @@ pub(crate) fn refused(what: &str, key: &str, list: &[impl Display]) -> ToolError
         ),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,6 +77,7 @@ fn make(tool: DeclaredTool, toolkit: &str, provider: &str) -> Tool {
         annotations: tool.annotations,
         input_schema: Arc::new(input),
         output_schema: Some(Arc::new(output)),
+        declared: true,
         check,
         run,
     }

@@ -88,6 +88,9 @@ pub struct Tool {
     pub input_schema: Arc<Map<String, Value>>,
     /// JSON Schema of `structuredContent`; none for tools whose result is raw text.
     pub output_schema: Option<Arc<Map<String, Value>>>,
+    /// A file declares it, so that the lists of [`crate::allowed`] cannot be asked about what it
+    /// touches.
+    pub declared: bool,
     pub(crate) check: Check,
     pub(crate) run: Run,
 }
@@ -191,6 +194,7 @@ impl Tool {
             annotations: declaration.annotations,
             input_schema: Arc::new(input_schema),
             output_schema: output_schema.map(Arc::new),
+            declared: false,
             check: Arc::new(|arguments| arguments::parse::<A>(arguments).map(|_| ())),
             run,
         }

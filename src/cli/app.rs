@@ -1,15 +1,19 @@
 //! What every command works with, wired once.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use valetkey_toolkits::tool::Tool;
 
 use crate::broker::{Broker, Settings};
+use crate::call::off::{self, Off};
 use crate::call::{Calls, Confirmations};
 use crate::cli::custom::{self, LeftOut};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::config::error::ConfigError;
+use crate::config::tool_pattern::ToolPattern;
 use crate::consent::listener;
 use crate::http::Http;
 
@@ -28,6 +32,10 @@ pub struct App {
     pub tools: Arc<Vec<Tool>>,
     /// The toolkits of `toolkits.paths` that cannot be used, with the reasons.
     pub left_out: Vec<LeftOut>,
+    /// The tools that the configuration turns off, and why.
+    pub off: Arc<Vec<(Tool, Off)>>,
+    /// The patterns of `toolkits.tools` that fit no tool.
+    pub loose: Vec<ToolPattern>,
 }
 
 impl App {
@@ -63,14 +71,45 @@ impl App {
             tracing::warn!("{left_out}");
         }
         tools.extend(custom.tools);
+        let names = valetkey_toolkits::all().into_iter().chain(tools.clone());
+        let names: BTreeSet<String> = names.map(|tool| tool.name.into_owned()).collect();
+        let mut on = Vec::new();
+        let mut turned_off = Vec::new();
+        for tool in tools {
+            match Off::of(&tool, &config) {
+                Some(off) => turned_off.push((tool, off)),
+                None => on.push(tool),
+            }
+        }
+        let loose = off::loose(&config, &names).into_iter().cloned().collect();
         Self {
             left_out: custom.left_out,
             config,
             broker,
             http,
             clock,
-            tools: Arc::new(tools),
+            tools: Arc::new(on),
+            off: Arc::new(turned_off),
+            loose,
         }
+    }
+
+    /// Refuses to offer tools while `toolkits.tools` names one that there is not: a slip in `deny`
+    /// must not leave a tool on. A pattern with `*`, and a name that a toolkit may have which is left
+    /// out, are warned about.
+    pub fn check_patterns(&self) -> Result<(), ConfigError> {
+        for pattern in &self.loose {
+            if pattern.is_exact() && self.left_out.is_empty() {
+                let source = self.config.source.as_deref().unwrap_or(Path::new(""));
+                return Err(ConfigError::Invalid {
+                    file: source.display().to_string(),
+                    line: pattern.line,
+                    problem: loose_pattern(pattern),
+                });
+            }
+            tracing::warn!(line = pattern.line, "{}", loose_pattern(pattern));
+        }
+        Ok(())
     }
 
     /// What runs a tool.
@@ -80,6 +119,16 @@ impl App {
             http: self.http.clone(),
             clock: self.clock.clone(),
             confirmations: Confirmations::new(&self.config.policy),
+            off: Arc::clone(&self.off),
+            allowed: Arc::clone(&self.config.policy.allowed),
         }
     }
+}
+
+/// What is wrong with a pattern that fits no tool.
+pub fn loose_pattern(pattern: &ToolPattern) -> String {
+    format!(
+        "{} has a name that no tool has. `valetkey tools` lists them.",
+        pattern.key
+    )
 }

@@ -36,7 +36,13 @@ pub struct Args {
 
 /// Runs the command.
 pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
-    let tool = find(&app.tools, &args.tool)?;
+    app.check_patterns()?;
+    let calls = app.calls();
+    let off = calls.off(&args.tool);
+    let tool = match off {
+        Some((tool, _)) => tool,
+        None => find(&app.tools, &args.tool)?,
+    };
     let arguments = parse(&args.arguments)?;
     let caller = Caller::local();
     let call = Call {
@@ -46,7 +52,12 @@ pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
         client_name: Some("valetkey call"),
         confirmed: None,
     };
-    let (outcome, followed) = complete(&app.calls(), call).await?;
+    if let Some((tool, off)) = off {
+        calls.refuse(call, "policy").await;
+        let refused = Outcome::Failed(off.error(&tool.name));
+        return Ok(print(args.json, refused)?.into());
+    }
+    let (outcome, followed) = complete(&calls, call).await?;
     let exit = match outcome {
         Ok(outcome) => print(args.json, outcome)?,
         Err(exit) => exit,

@@ -10,6 +10,7 @@ use crate::mcp::stdio;
 
 /// Serves until the input ends, or SIGTERM, SIGINT or SIGHUP comes; all of these are a good end.
 pub async fn run(app: App) -> anyhow::Result<ExitCode> {
+    app.check_patterns()?;
     let stop = signals::end()?;
     let handler = Handler::new(app.calls(), app.config, app.tools, Caller::local());
     stdio::serve(handler, stop).await?;

@@ -11,6 +11,7 @@ use valetkey_toolkits::tool::{Annotations, Tool};
 use crate::cli::app::App;
 use crate::cli::custom::LeftOut;
 use crate::cli::output::{BAD, BOLD, DIM, Exit, result, styled, visible};
+use crate::config::tool_pattern::ToolPattern;
 
 /// List every tool, with what it may do and the permissions it needs.
 #[derive(Debug, clap::Args)]
@@ -84,9 +85,26 @@ pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
     } else {
         list(&app.tools)
     };
-    let text = text + &left_out(&app.left_out);
+    let text = text + &off(&app) + &left_out(&app.left_out);
     result(args.json, &rows, &text)?;
     std::future::ready(Ok(Exit::Done.into())).await
+}
+
+/// What the configuration turns off, and its patterns that turn nothing on or off.
+fn off(app: &App) -> String {
+    let mut text = String::new();
+    for (tool, off) in app.off.iter() {
+        let heading = styled(DIM, "off by policy");
+        writeln!(text, "{heading}  {} ({})", tool.name, off.key())
+            .expect("a string takes everything");
+    }
+    for pattern in &app.loose {
+        let heading = styled(BAD, "fits no tool");
+        let ToolPattern { key, line, .. } = pattern;
+        writeln!(text, "{heading}  {pattern} ({key}, line {line})")
+            .expect("a string takes everything");
+    }
+    text
 }
 
 fn left_out(left_out: &[LeftOut]) -> String {

@@ -154,8 +154,18 @@ pub(super) struct ToolkitsForm {
     pub(super) providers: Option<BTreeMap<String, Text>>,
     #[serde(default)]
     pub(super) paths: Option<Vec<Text>>,
-    pub(super) read_only: Later,
-    pub(super) tools: Later,
+    pub(super) read_only: Option<Text>,
+    pub(super) tools: Option<ToolsForm>,
+}
+
+/// `toolkits.tools`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ToolsForm {
+    #[serde(default, deserialize_with = "never_null")]
+    pub(super) allow: Option<Vec<Text>>,
+    #[serde(default, deserialize_with = "never_null")]
+    pub(super) deny: Option<Vec<Text>>,
 }
 
 /// `policy`.
@@ -164,9 +174,12 @@ pub(super) struct ToolkitsForm {
 pub(super) struct PolicyForm {
     pub(super) confirm_sends: Option<Text>,
     pub(super) confirm_public_after_private_m: Option<Text>,
-    pub(super) recipient_domains: Later,
-    pub(super) slack_channels: Later,
-    pub(super) github_repos: Later,
+    #[serde(default, deserialize_with = "never_null")]
+    pub(super) recipient_domains: Option<Vec<Text>>,
+    #[serde(default, deserialize_with = "never_null")]
+    pub(super) slack_channels: Option<Vec<Text>>,
+    #[serde(default, deserialize_with = "never_null")]
+    pub(super) github_repos: Option<Vec<Text>>,
     pub(super) require_matching_email: Later,
 }
 
@@ -175,6 +188,12 @@ fn empty_when_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     from: D,
 ) -> Result<Option<Vec<T>>, D::Error> {
     Option::<Vec<T>>::deserialize(from).map(|list| Some(list.unwrap_or_default()))
+}
+
+/// A list that limits must be written: `#launch` without quotation marks is a comment to YAML, and
+/// would leave no limit behind.
+fn never_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Text>>, D::Error> {
+    Vec::deserialize(from).map(Some)
 }
 
 /// Finds and reads the file: the one named, else `VALETKEY_CONFIG`, else the first that exists of

@@ -18,6 +18,7 @@ pub mod error;
 pub mod paths;
 pub mod provider;
 pub mod response_map;
+pub mod tool_pattern;
 
 mod address;
 mod entry;
@@ -40,6 +41,7 @@ use error::ConfigError;
 use expand::{Reader, line};
 use file::FileForm;
 use provider::ProviderEntry;
+use tool_pattern::ToolPattern;
 
 /// The whole configuration, checked and expanded.
 #[derive(Clone, Debug)]
@@ -103,6 +105,12 @@ pub struct Toolkits {
     /// `paths`: folders of toolkits that are declared in files, and their parents. Default:
     /// [`paths::toolkits_dir`] if it is there.
     pub paths: Vec<PathBuf>,
+    /// `read_only`: no tool is offered that changes anything. Default: false.
+    pub read_only: bool,
+    /// `tools.allow`: the tools that are offered. Default and empty: all.
+    pub allow: Vec<ToolPattern>,
+    /// `tools.deny`: the tools of these that are not.
+    pub deny: Vec<ToolPattern>,
 }
 
 /// `audit`.

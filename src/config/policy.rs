@@ -1,9 +1,13 @@
 //! `policy`: what tools may do, whatever a grant allows.
 
+use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use valetkey_toolkits::allowed::Allowed;
+
 use crate::config::error::ConfigError;
-use crate::config::expand::{Reader, line};
+use crate::config::expand::{Reader, Text, line};
 use crate::config::file::PolicyForm;
 use crate::config::sections::refuse;
 
@@ -18,6 +22,9 @@ pub struct Policy {
     /// `confirm_public_after_private_m`: for so long after something private was read, the person
     /// is asked before anything is written where everybody can see it. Default: not at all.
     pub confirm_public_after_private: Option<Duration>,
+    /// `recipient_domains`, `slack_channels`, `github_repos`: what the tools may touch. Default and
+    /// empty: all that the grant allows.
+    pub allowed: Arc<Allowed>,
 }
 
 /// Which sends the person is asked about before they go.
@@ -49,12 +56,7 @@ impl Policy {
         } = form;
         refuse(
             reader,
-            &[
-                ("policy.recipient_domains", recipient_domains),
-                ("policy.slack_channels", slack_channels),
-                ("policy.github_repos", github_repos),
-                ("policy.require_matching_email", require_matching_email),
-            ],
+            &[("policy.require_matching_email", require_matching_email)],
         )?;
         let key = "policy.confirm_sends";
         let confirm_sends = match confirm_sends {
@@ -78,6 +80,23 @@ impl Policy {
         Ok(Self {
             confirm_sends,
             confirm_public_after_private: minutes.map(Duration::from_mins),
+            allowed: Arc::new(Allowed {
+                recipient_domains: list(reader, "policy.recipient_domains", recipient_domains)?,
+                slack_channels: list(reader, "policy.slack_channels", slack_channels)?,
+                github_repos: list(reader, "policy.github_repos", github_repos)?,
+            }),
         })
     }
+}
+
+fn list<T: FromStr<Err = &'static str>>(
+    reader: Reader<'_>,
+    key: &str,
+    texts: &Option<Vec<Text>>,
+) -> Result<Vec<T>, ConfigError> {
+    let read = |text: &Text| {
+        let rule = reader.text(key, text)?.parse();
+        rule.map_err(|problem| reader.wrong(line(text), key, problem))
+    };
+    texts.iter().flatten().map(read).collect()
 }

@@ -10,6 +10,7 @@ use crate::config::error::ConfigError;
 use crate::config::expand::{Reader, Text, line};
 use crate::config::file::{AuditForm, ElicitationForm, Later, ServerForm, ToolkitsForm};
 use crate::config::provider::ProviderEntry;
+use crate::config::tool_pattern::ToolPattern;
 use crate::config::{
     Audit, Elicitation, MasterKeySource, Server, Toolkits, address, master_key_from_environment,
     paths,
@@ -193,10 +194,6 @@ pub(super) fn toolkits(
         read_only,
         tools,
     } = form;
-    refuse(
-        reader,
-        &[("toolkits.read_only", read_only), ("toolkits.tools", tools)],
-    )?;
     let enabled = match enabled {
         Some(names) => names
             .iter()
@@ -204,6 +201,18 @@ pub(super) fn toolkits(
             .collect::<Result<_, _>>()?,
         None => DEFAULT_TOOLKITS.map(str::to_owned).to_vec(),
     };
+    let patterns = |key: &'static str, list: Option<&Vec<Text>>| {
+        let pattern = |text: &Text| {
+            let value = reader.text(key, text)?;
+            ToolPattern::parse(key, line(text), &value)
+                .map_err(|problem| reader.wrong(line(text), key, problem))
+        };
+        let list = list.into_iter().flatten();
+        list.map(pattern).collect::<Result<Vec<_>, _>>()
+    };
+    let tools = tools.as_ref();
+    let allow = tools.and_then(|tools| tools.allow.as_ref());
+    let deny = tools.and_then(|tools| tools.deny.as_ref());
     let paths = toolkit_paths(reader, paths.as_deref())?;
     let mut chosen = std::collections::BTreeMap::new();
     for (toolkit, id) in providers.iter().flatten() {
@@ -219,6 +228,12 @@ pub(super) fn toolkits(
         enabled,
         providers: chosen,
         paths,
+        read_only: match read_only {
+            Some(read_only) => reader.flag("toolkits.read_only", read_only)?,
+            None => false,
+        },
+        allow: patterns("toolkits.tools.allow", allow)?,
+        deny: patterns("toolkits.tools.deny", deny)?,
     })
 }
 

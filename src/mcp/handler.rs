@@ -16,12 +16,14 @@ use tokio::time::Instant;
 use valetkey_toolkits::tool::Tool;
 
 use crate::audit::Hex;
-use crate::call::Calls;
+use crate::call::off::Off;
+use crate::call::{Call, Calls};
 use crate::caller::Caller;
 use crate::config::Config;
 use crate::mcp::answer::{self, Client, Way};
 use crate::mcp::catalog::Catalog;
 use crate::mcp::request_state::RequestStates;
+use crate::mcp::result;
 use crate::mcp::turn::{Answer, Retry, Turn};
 
 const INSTRUCTIONS: &str = "Tools of Gmail, Slack and GitHub that act as the user, with the \
@@ -81,6 +83,32 @@ impl Handler {
         }
         let user = self.user.get_or_try_init(|| broker.user(&self.caller));
         user.await.ok().map(ToString::to_string)
+    }
+
+    /// Answers a call of a tool that is off: it is in no list, and known by name all the same.
+    async fn refuse(
+        &self,
+        tool: &Tool,
+        off: Off,
+        request: CallToolRequestParams,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let implementation = context.client_info();
+        let call = Call {
+            caller: &self.caller,
+            tool,
+            arguments: &request.arguments.unwrap_or_default(),
+            client_name: implementation.as_ref().map(|client| client.name.as_str()),
+            confirmed: None,
+        };
+        self.calls.refuse(call, "policy").await;
+        tracing::info!(
+            tool.name = &*tool.name,
+            provider = &*tool.provider,
+            outcome = "refused",
+            "tool call"
+        );
+        Ok(result::failed(&off.error(&tool.name)).into())
     }
 
     async fn call(
@@ -153,6 +181,9 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        if let Some((tool, off)) = self.calls.off(&request.name) {
+            return self.refuse(tool, off, request, &context).await;
+        }
         let Some(tool) = self.catalog.get(&request.name) else {
             let name: Cow<'_, str> = request.name.chars().take(64).collect();
             return Err(ErrorData::invalid_params(

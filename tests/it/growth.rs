@@ -180,6 +180,8 @@ async fn a_rate_limit_on_one_users_call_holds_up_nobody_else() {
             http: Http::new(),
             clock: world.clock.clone(),
             confirmations: Confirmations::default(),
+            off: Arc::default(),
+            allowed: Arc::default(),
         };
         let tool = Arc::clone(&tool);
         async move {

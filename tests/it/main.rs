@@ -40,6 +40,7 @@ mod os_keyring;
 mod other_account;
 mod panics;
 mod peers;
+mod policy;
 mod processes;
 mod resumption;
 mod rounds;

@@ -17,7 +17,7 @@ struct Found {
 /// none, or GitHub does not say.
 pub async fn is_public(api: &Api, arguments: &Map<String, Value>) -> Option<bool> {
     let text = |name| arguments.get(name).and_then(Value::as_str);
-    let repository = Repository::read(text("owner"), text("repo")?).ok()?;
+    let repository = Repository::read(api, text("owner"), text("repo")?).ok()?;
     let path = ["repos", &repository.owner, &repository.name];
     let response = get(api, &path).once().send().await.ok()?;
     if !response.status.is_success() {

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
 
 use crate::broker::{Broker, Checkup};
+use crate::cli::app::{App, loose_pattern};
 use crate::cli::doctor::report::Check;
 use crate::config::Config;
 use crate::oauth::provider::{Kind, Provider};
@@ -27,6 +28,19 @@ const FIRST_DAY: &str = "2026-01-01T00:00:00Z";
 
 /// Clocks of one machine that are set by the network differ by less.
 const SLACK: SignedDuration = SignedDuration::from_mins(2);
+
+/// The patterns of `toolkits.tools` that fit no tool.
+pub(super) fn patterns(app: &App) -> impl Iterator<Item = Check> {
+    app.loose.iter().map(|pattern| {
+        let message = format!("{} Line {}.", loose_pattern(pattern), pattern.line);
+        let check = if pattern.is_exact() && app.left_out.is_empty() {
+            Check::problem("tools", message)
+        } else {
+            Check::warning("tools", message)
+        };
+        check.next("Correct the name: a slip in `deny` leaves a tool on.")
+    })
+}
 
 /// Where the configuration comes from.
 pub(super) fn configuration(config: &Config) -> Check {

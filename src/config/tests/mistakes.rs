@@ -351,13 +351,54 @@ const MISTAKES: &[(Part, &str, &[&str])] = &[
     ),
     (
         File,
-        "toolkits:\n  read_only: false\n",
-        &[":2: toolkits.read_only is not supported by this version"],
+        "toolkits:\n  read_only: maybe\n",
+        &[":2: toolkits.read_only must be true or false"],
     ),
     (
         File,
-        "toolkits:\n  tools: { allow: [] }\n",
-        &[":2: toolkits.tools is not supported by this version"],
+        "toolkits:\n  tools:\n    deny: [gmail_trash, 'CANARY-*']\n",
+        &[":3: toolkits.tools.deny must be the name of a tool"],
+    ),
+    (
+        File,
+        "toolkits:\n  tools:\n    allow:\n",
+        &[":3", "a list is expected here"],
+    ),
+    (
+        File,
+        "policy:\n  recipient_domains: [example.com, CANARY]\n",
+        &[":2: policy.recipient_domains must be a domain"],
+    ),
+    (
+        File,
+        "policy:\n  recipient_domains: ['${env:EMPTY}']\n",
+        &[":2: policy.recipient_domains is empty"],
+    ),
+    (
+        File,
+        "policy:\n  slack_channels: ['CANARY of mine']\n",
+        &[":2: policy.slack_channels must be \"#channel\""],
+    ),
+    // To YAML this is a comment, and no limit would be left.
+    (
+        File,
+        "policy:\n  slack_channels:\n    - #launch\n",
+        &[":3", "a value is missing here"],
+    ),
+    (
+        File,
+        "policy:\n  slack_channels: # [C0123456789]\n",
+        &[":2", "a list is expected here"],
+    ),
+    (
+        File,
+        "policy:\n  github_repos: [octo/app, '*']\n",
+        &[":2: policy.github_repos must be owner/repo"],
+    ),
+    (
+        File,
+        "policy:\n  require_matching_email: true\n",
+        &[":2: policy.require_matching_email is not supported by this version"],
     ),
     (
         File,

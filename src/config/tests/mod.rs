@@ -141,7 +141,10 @@ fn every_supported_key_outside_the_providers_is_taken_over() {
          audit: { keep: 500, required: true }\n\
          store: \"sled:/srv/vault\"\n\
          auth: { providers: [{ id: google-work, client_id: x, provider_id: google }] }\n\
-         toolkits:\n  enabled: [gmail]\n  providers: { gmail: google-work }\n  paths: [/srv/kits, ~/kits]\n",
+         toolkits:\n  enabled: [gmail]\n  providers: { gmail: google-work }\n  paths: [/srv/kits, ~/kits]\n  read_only: true\n  \
+         tools: { allow: [\"gmail_*\"], deny: [gmail_trash] }\n\
+         policy:\n  recipient_domains: [Example.com, \"*.example.org\"]\n  \
+         slack_channels: [\"#launch\", \"@*\"]\n  github_repos: [Octo/App, acme/*]\n",
     );
     let config = home.load().unwrap();
     assert_eq!(
@@ -167,6 +170,16 @@ fn every_supported_key_outside_the_providers_is_taken_over() {
     assert_eq!(config.toolkits.providers["gmail"], "google-work");
     let paths = [PathBuf::from("/srv/kits"), home.path("kits")];
     assert_eq!(config.toolkits.paths, paths);
+    assert!(config.toolkits.read_only);
+    assert!(config.toolkits.allow[0].fits("gmail_search") && !config.toolkits.allow[0].is_exact());
+    assert_eq!(config.toolkits.deny[0].to_string(), "gmail_trash");
+    let allowed = &config.policy.allowed;
+    assert_eq!(
+        told(&allowed.recipient_domains),
+        "example.com *.example.org"
+    );
+    assert_eq!(told(&allowed.slack_channels), "#launch @*");
+    assert_eq!(told(&allowed.github_repos), "octo/app acme/*");
 }
 
 #[test]
@@ -522,4 +535,9 @@ fn the_values_of_params_are_not_in_the_debug_output() {
         .unwrap();
     assert_eq!(config.providers[0].token_request.params["key"], "CANARY");
     assert!(!format!("{config:?}").contains("CANARY"));
+}
+
+fn told(list: &[impl std::fmt::Display]) -> String {
+    let texts: Vec<String> = list.iter().map(ToString::to_string).collect();
+    texts.join(" ")
 }
