@@ -184,7 +184,7 @@ fn calls(tool: &str) -> Vec<Value> {
             .collect(),
         "github_get_tree" | "github_list_commits" => repositories(json!({})),
         "github_commit_files" => repositories(json!({
-            "branch": "main", "message": "m", "files": [{ "path": "a", "content": "b" }] })),
+            "branch": "main", "message": "m", "changes": [{ "op": "create", "path": "a", "content": "b" }] })),
         "github_get_pull_request" | "github_get_pull_request_diff" => {
             repositories(json!({ "pull_number": 1 }))
         }
