@@ -6,6 +6,8 @@ use rmcp::model::{self, CacheScope, ListToolsResult, ToolAnnotations};
 use serde_json::{Map, Value, json};
 use valetkey_toolkits::tool::Tool;
 
+use crate::audit::{self, Hex};
+
 /// How long a client may keep the list, in milliseconds (`ttlMs`, MCP 2026-07-28). It changes only
 /// with the configuration, and so with a new process.
 const TTL_MS: u64 = 300_000;
@@ -40,6 +42,19 @@ impl Catalog {
         }
         listed
     }
+}
+
+/// SHA-256 of the answer to `tools/list` in one form, for whoever wants to notice a
+/// change.
+pub fn digest_of_tools(tools: &[Tool]) -> Hex<32> {
+    let listed: Vec<Value> = tools
+        .iter()
+        .map(|tool| serde_json::to_value(list(tool)).expect("a tool's listing is plain data"))
+        .collect();
+    Hex(audit::digest(&Map::from_iter([(
+        "tools".to_owned(),
+        Value::Array(listed),
+    )])))
 }
 
 fn list(tool: &Tool) -> model::Tool {

@@ -350,3 +350,22 @@ async fn tools_lists_every_tool_with_scopes_annotations_and_schemas() {
     }
     assert!(!text.contains('\u{1b}'), "no colours in a pipe");
 }
+
+#[tokio::test]
+async fn the_version_tells_a_digest_of_the_list_of_tools_that_stays_the_same() {
+    let world = world().await;
+    let plain = run(&world, &["--version"]).await;
+    let version = format!("valetkey {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!((plain.code, plain.stdout), (0, version));
+    let first = run(&world, &["--version", "--json"]).await.json();
+    assert_eq!(first["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(first["tools_sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(run(&world, &["-V", "--json"]).await.json(), first);
+
+    let fewer =
+        std::fs::read_to_string(&world.config).unwrap() + "toolkits: { enabled: [slack] }\n";
+    std::fs::write(&world.config, fewer).unwrap();
+    let other = run(&world, &["--version", "--json"]).await.json();
+    assert_ne!(other["tools_sha256"], first["tools_sha256"]);
+    assert_eq!(run(&world, &[]).await.code, 2, "without a command");
+}
