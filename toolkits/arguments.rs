@@ -94,7 +94,9 @@ pub(crate) fn take_shared(
 }
 
 /// Reads the arguments of a tool. `account` is not the tool's: it chose the `Api`.
-pub(crate) fn parse<A: DeserializeOwned>(mut arguments: Value) -> Result<A, ToolError> {
+///
+/// [`ToolError::invalid_arguments`] names the path of what does not fit.
+pub fn parse<A: DeserializeOwned>(mut arguments: Value) -> Result<A, ToolError> {
     if arguments.is_null() {
         arguments = Value::Object(serde_json::Map::new());
     }

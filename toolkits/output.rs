@@ -12,10 +12,10 @@ use serde_json::{Map, Value};
 use crate::arguments::PREVIEW_ID;
 use crate::sanitize::visible;
 
-/// The text of a typed result is cut here, in characters: a page of a list is meant to fit.
+/// So much of a typed result's text is shown, in characters: a page of a list is meant to fit.
 const TEXT_LIMIT: usize = 20_000;
 
-/// Raw text is cut here: 60,000 characters are about 15,000 tokens, and hosts cut at 25,000.
+/// So much raw text is shown: 60,000 characters are about 15,000 tokens, and hosts cut at 25,000.
 const RAW_LIMIT: usize = 60_000;
 
 /// A finished result: the text block and the structured form of the same facts.
@@ -24,13 +24,28 @@ const RAW_LIMIT: usize = 60_000;
 /// it as untrusted.
 #[derive(Clone, Debug)]
 pub struct Output {
-    /// For people and for hosts that show only text.
+    /// For people and for hosts that show only text: all of it.
     pub text: String,
+    /// What to show a model instead of `text`, if that is too long for its context.
+    pub excerpt: Option<Excerpt>,
     /// The same facts, valid against the tool's output schema. None for raw-text tools.
     pub structured: Option<Map<String, Value>>,
 }
 
 impl Output {
+    /// A result of this text, with the beginning of it if it is too long.
+    pub fn new(text: String, structured: Option<Map<String, Value>>) -> Self {
+        let limit = match structured {
+            Some(_) => TEXT_LIMIT,
+            None => RAW_LIMIT,
+        };
+        Self {
+            excerpt: excerpt(&text, limit),
+            text,
+            structured,
+        }
+    }
+
     /// Adds a word of ours about the result.
     pub fn warn(&mut self, warning: &str) {
         if let Some(structured) = &mut self.structured
@@ -38,7 +53,13 @@ impl Output {
         {
             warnings.push(warning.into());
         }
-        self.text = format!("Note: {warning}\n\n{}", self.text);
+        let note = format!("Note: {warning}\n\n");
+        self.text.insert_str(0, &note);
+        if let Some(excerpt) = &mut self.excerpt {
+            excerpt.text.insert_str(0, &note);
+            excerpt.shown += note.chars().count();
+            excerpt.all += note.chars().count();
+        }
     }
 
     /// Says what the call has to name that is to do what this dry run showed.
@@ -46,8 +67,25 @@ impl Output {
         if let Some(structured) = &mut self.structured {
             structured.insert(PREVIEW_ID.to_owned(), id.into());
         }
-        write!(self.text, "\n{PREVIEW_ID}: {id}").expect("a string takes every write");
+        let name = format!("\n{PREVIEW_ID}: {id}");
+        self.text.push_str(&name);
+        if let Some(excerpt) = &mut self.excerpt {
+            excerpt.text.push_str(&name);
+            excerpt.all += name.chars().count();
+        }
     }
+}
+
+/// The beginning of a text that is too long. Nothing in it says so: whoever shows it knows whether
+/// the rest can be had.
+#[derive(Clone, Debug)]
+pub struct Excerpt {
+    /// The first `shown` characters; of a typed result, with its warnings and account after them.
+    pub text: String,
+    /// Where to read on in the whole text, in characters.
+    pub shown: usize,
+    /// How many characters the whole text has.
+    pub all: usize,
 }
 
 /// How a typed result reads as text. Concise, names first, every fact of the struct included,
@@ -90,7 +128,7 @@ pub(crate) fn typed(result: &(impl Serialize + Render), account: &str) -> Output
         panic!("a result is a struct, and a struct is an object");
     };
     let removed: usize = structured.values_mut().map(clean).sum();
-    let (mut text, cut) = cut_at_line(visible(&result.render()).text, TEXT_LIMIT);
+    let mut text = visible(&result.render()).text;
 
     let mut warnings = match structured.remove("warnings") {
         Some(Value::Array(warnings)) => warnings,
@@ -99,20 +137,28 @@ pub(crate) fn typed(result: &(impl Serialize + Render), account: &str) -> Output
     if removed > 0 {
         warnings.push(removal_note(removed).into());
     }
-    text.push('\n');
+    let mut end = String::from("\n");
     for warning in warnings.iter().filter_map(Value::as_str) {
-        text.push_str("\nWarning: ");
-        text.push_str(warning);
+        end.push_str("\nWarning: ");
+        end.push_str(warning);
     }
-    text.push_str("\nAccount: ");
-    text.push_str(account);
+    end.push_str("\nAccount: ");
+    end.push_str(account);
+    let mut excerpt = excerpt(&text, TEXT_LIMIT);
+    if let Some(excerpt) = &mut excerpt {
+        excerpt.text.push_str(&end);
+        excerpt.all += end.chars().count();
+    }
+    text.push_str(&end);
 
     let truncated = structured.get("truncated").and_then(Value::as_bool) == Some(true);
-    structured.insert("truncated".to_owned(), Value::Bool(truncated || cut));
+    let truncated = truncated || excerpt.is_some();
+    structured.insert("truncated".to_owned(), Value::Bool(truncated));
     structured.insert("warnings".to_owned(), Value::Array(warnings));
     structured.insert("account".to_owned(), account.into());
     Output {
         text,
+        excerpt,
         structured: Some(structured),
     }
 }
@@ -126,11 +172,8 @@ pub(crate) fn raw(text: &str, account: &str) -> Output {
         out.push_str(&removal_note(cleaned.removed));
         out.push('\n');
     }
-    out.push_str(&cut_at_line(cleaned.text, RAW_LIMIT).0);
-    Output {
-        text: out,
-        structured: None,
-    }
+    out.push_str(&cleaned.text);
+    Output::new(out, None)
 }
 
 fn removal_note(removed: usize) -> String {
@@ -154,26 +197,19 @@ fn clean(value: &mut Value) -> usize {
     }
 }
 
-/// Cuts a text after the last whole line that fits, and says so.
-fn cut_at_line(mut text: String, limit: usize) -> (String, bool) {
-    let Some((end, _)) = text.char_indices().nth(limit) else {
-        return (text, false);
-    };
-    let all = text.chars().count();
+/// The whole lines of a text that fit into `limit` characters; none if all of it does.
+fn excerpt(text: &str, limit: usize) -> Option<Excerpt> {
+    let (end, _) = text.char_indices().nth(limit)?;
     // A very long line is cut in the middle rather than dropped.
     let end = match text[..end].rfind('\n') {
         Some(line) if line > end / 2 => line,
         _ => end,
     };
-    text.truncate(end);
-    let shown = text.chars().count();
-    write!(
-        text,
-        "\n[truncated: {shown} of {all} characters shown; ask for less, for example with a smaller \
-         `limit`]"
-    )
-    .expect("a string takes every write");
-    (text, true)
+    Some(Excerpt {
+        text: text[..end].to_owned(),
+        shown: text[..end].chars().count(),
+        all: text.chars().count(),
+    })
 }
 
 #[cfg(test)]
@@ -239,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_at_a_line_and_says_so_and_keeps_its_end() {
+    fn a_long_text_is_whole_beside_an_excerpt_of_whole_lines_with_the_same_end() {
         let output = typed(
             &Letter {
                 body: String::new(),
@@ -248,13 +284,15 @@ mod tests {
             },
             "a",
         );
-        assert!(output.text.chars().count() < 20_300);
-        assert!(
-            output
-                .text
-                .contains("é\n[truncated: 19900 of 100000 characters shown")
-        );
-        assert!(output.text.ends_with("Warning: Mind this.\nAccount: a"));
+        let end = "\n\nWarning: Mind this.\nAccount: a";
+        assert!(output.text.ends_with(&format!("é{end}")));
+        let excerpt = output.excerpt.unwrap();
+        assert_eq!(excerpt.shown, 19_900);
+        assert_eq!(excerpt.all, output.text.chars().count());
+        let beginning = excerpt.text.strip_suffix(end).unwrap();
+        assert_eq!(beginning.chars().count(), excerpt.shown);
+        let rest = output.text.strip_prefix(beginning).unwrap();
+        assert!(rest.starts_with("\né"), "cut at a line");
         assert_eq!(output.structured.unwrap()["truncated"], true);
     }
 
@@ -271,8 +309,11 @@ mod tests {
                 "+x",
             ]
         );
-        let long = raw(&"x".repeat(70_000), "octocat").text;
-        assert!(long.contains("[truncated: 60000 of 70000 characters shown"));
+        let long = raw(&"x".repeat(70_000), "octocat");
+        let excerpt = long.excerpt.unwrap();
+        assert_eq!((excerpt.shown, excerpt.all), (60_000, 70_017));
+        assert_eq!(excerpt.text, long.text[..60_000]);
+        assert!(raw(&"x".repeat(59_000), "octocat").excerpt.is_none());
     }
 
     #[test]

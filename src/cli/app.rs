@@ -6,11 +6,13 @@ use std::sync::Arc;
 use valetkey_toolkits::tool::Tool;
 
 use crate::broker::{Broker, Settings};
+use crate::builtin::Toolbox;
 use crate::call::Calls;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::consent::listener;
 use crate::http::Http;
+use crate::spill::Spill;
 
 /// The parts of a running Valetkey. Made without touching the store or the network.
 #[derive(Debug)]
@@ -64,13 +66,22 @@ impl App {
         }
     }
 
-    /// What runs a tool.
-    pub fn calls(&self) -> Calls {
+    /// Every tool, and what runs one.
+    pub fn toolbox(&self) -> Toolbox {
+        Toolbox {
+            calls: self.calls(),
+            config: Arc::clone(&self.config),
+            tools: Arc::clone(&self.tools),
+        }
+    }
+
+    fn calls(&self) -> Calls {
         Calls {
             broker: self.broker.clone(),
             http: self.http.clone(),
             clock: self.clock.clone(),
             confirm_sends: self.config.policy.confirm_sends,
+            spill: Spill::new(self.config.store_dir.clone(), self.clock.clone()),
         }
     }
 }

@@ -33,7 +33,7 @@ pub(super) struct Subject<'a> {
     /// Who calls.
     pub caller: &'a Caller,
     /// The tool's name.
-    pub tool: &'static str,
+    pub tool: &'a str,
     /// Its arguments.
     pub arguments: &'a Map<String, Value>,
 }
