@@ -19,6 +19,8 @@ pub const DRY_RUN: &str = "dry_run";
 pub const PREVIEW_ID: &str = "preview_id";
 /// The argument of writes that would be done twice when repeated.
 pub const IDEMPOTENCY_KEY: &str = "idempotency_key";
+/// The argument of reads whose result has a short and a long form.
+pub(crate) const RESPONSE_FORMAT: &str = "response_format";
 
 /// A list of strings that may also be given as a single string, which is what models send for a
 /// list of one. Not given or `null` is the empty list (with `#[serde(default)]`).

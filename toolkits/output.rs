@@ -6,10 +6,11 @@
 use std::fmt::Write as _;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::arguments::PREVIEW_ID;
+use crate::arguments::{PREVIEW_ID, RESPONSE_FORMAT};
+use crate::error::ToolError;
 use crate::sanitize::visible;
 
 /// So much of a typed result's text is shown, in characters: a page of a list is meant to fit.
@@ -91,8 +92,37 @@ pub struct Excerpt {
 /// How a typed result reads as text. Concise, names first, every fact of the struct included,
 /// except `warnings`, `truncated` and `account`, which are appended to every text.
 pub trait Render {
+    /// What only the detailed form tells, in a few words for the model: then the tool has the
+    /// argument `response_format`. None: there is one form.
+    const DETAILS: Option<&'static str> = None;
+
     /// The text block.
     fn render(&self) -> String;
+
+    /// Drops [`Render::DETAILS`]: leaves empty what need not be there by the output schema.
+    fn shorten(&mut self) {}
+}
+
+/// How much a result tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Form {
+    #[default]
+    Concise,
+    Detailed,
+}
+
+/// Takes `response_format` out of the arguments of a tool whose result has two forms.
+pub(crate) fn take_form<R: Render>(arguments: &mut Value) -> Result<Form, ToolError> {
+    let given = arguments.as_object_mut().filter(|_| R::DETAILS.is_some());
+    match given.and_then(|given| given.remove(RESPONSE_FORMAT)) {
+        None | Some(Value::Null) => Ok(Form::default()),
+        Some(form) => serde_json::from_value(form).map_err(|_| {
+            ToolError::invalid_arguments(format!(
+                "`{RESPONSE_FORMAT}` must be `concise` or `detailed`."
+            ))
+        }),
+    }
 }
 
 /// The page of a list.
@@ -122,8 +152,11 @@ impl Render for Page {
 }
 
 /// The output of a typed result.
-pub(crate) fn typed(result: &(impl Serialize + Render), account: &str) -> Output {
-    let value = serde_json::to_value(result).expect("a result is a struct of plain values");
+pub(crate) fn typed<R: Serialize + Render>(mut result: R, form: Form, account: &str) -> Output {
+    if form == Form::Concise {
+        result.shorten();
+    }
+    let value = serde_json::to_value(&result).expect("a result is a struct of plain values");
     let Value::Object(mut structured) = value else {
         panic!("a result is a struct, and a struct is an object");
     };
@@ -217,7 +250,7 @@ mod tests {
     use serde::Serialize;
     use serde_json::json;
 
-    use super::{Page, Render, raw, typed};
+    use super::{Form, Page, Render, raw, take_form, typed};
 
     #[derive(Serialize)]
     struct Letter {
@@ -235,11 +268,12 @@ mod tests {
     #[test]
     fn text_and_structure_both_name_the_account_and_the_warnings() {
         let output = typed(
-            &Letter {
+            Letter {
                 body: "Hello".into(),
                 lines: vec![],
                 warnings: vec!["Half of it is missing.".into()],
             },
+            Form::Concise,
             "ada@example.org",
         );
         assert!(output.text.starts_with("Hello"));
@@ -254,11 +288,12 @@ mod tests {
     #[test]
     fn invisible_characters_are_removed_everywhere_and_counted_once() {
         let output = typed(
-            &Letter {
+            Letter {
                 body: "He\u{200b}llo".into(),
                 lines: vec!["\u{e0041}x".into()],
                 warnings: vec![],
             },
+            Form::Concise,
             "a",
         );
         let structured = output.structured.unwrap();
@@ -277,11 +312,12 @@ mod tests {
     #[test]
     fn a_long_text_is_whole_beside_an_excerpt_of_whole_lines_with_the_same_end() {
         let output = typed(
-            &Letter {
+            Letter {
                 body: String::new(),
                 lines: vec!["é".repeat(99); 1000],
                 warnings: vec!["Mind this.".into()],
             },
+            Form::Concise,
             "a",
         );
         let end = "\n\nWarning: Mind this.\nAccount: a";
@@ -327,5 +363,54 @@ mod tests {
         page.next_cursor = None;
         page.total_estimate = None;
         assert_eq!(page.render(), "20 shown. No more pages.");
+    }
+
+    #[derive(Serialize)]
+    struct Person {
+        name: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+    }
+
+    impl Render for Person {
+        const DETAILS: Option<&'static str> = Some("what they do");
+
+        fn render(&self) -> String {
+            let title = self.title.iter().map(|title| format!(", {title}"));
+            title.fold(self.name.clone(), |text, title| text + &title)
+        }
+
+        fn shorten(&mut self) {
+            self.title = None;
+        }
+    }
+
+    #[test]
+    fn details_are_in_both_forms_of_the_detailed_result_and_in_neither_of_the_concise_one() {
+        for (form, told) in [
+            (json!({}), false),
+            (json!({ "response_format": null }), false),
+            (json!({ "response_format": "concise" }), false),
+            (json!({ "response_format": "detailed" }), true),
+        ] {
+            let mut arguments = form;
+            let form = take_form::<Person>(&mut arguments).unwrap();
+            assert_eq!(arguments, json!({}), "the tool does not get it");
+            let person = Person {
+                name: "Ada".into(),
+                title: Some("countess".into()),
+            };
+            let output = typed(person, form, "a");
+            assert_eq!(output.text.contains("countess"), told);
+            assert_eq!(output.structured.unwrap().contains_key("title"), told);
+        }
+        let wrong = take_form::<Person>(&mut json!({ "response_format": "long" })).unwrap_err();
+        assert!(wrong.message.contains("`detailed`"), "{wrong}");
+        let mut own = json!({ "response_format": "long" });
+        take_form::<Page>(&mut own).unwrap();
+        assert_eq!(
+            own["response_format"], "long",
+            "left to a tool with its own"
+        );
     }
 }
