@@ -300,3 +300,14 @@ pub(crate) fn facts(value: &Value) -> Vec<String> {
         Value::Null | Value::Bool(_) => Vec::new(),
     }
 }
+
+/// The concise form of a result tells `detail` nowhere; the detailed one, in both of its parts.
+pub(crate) fn assert_shorter(concise: &Output, text: &str, structured: &Value, detail: &str) {
+    let short = Value::Object(concise.structured.clone().unwrap()).to_string();
+    let long = structured.to_string();
+    for (concise, detailed) in [(concise.text.as_str(), text), (&short, &long)] {
+        assert!(detailed.contains(detail), "{detailed}");
+        assert!(!concise.contains(detail), "{concise}");
+        assert!(concise.len() < detailed.len());
+    }
+}

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use valetkey_toolkits::tool::Tool;
 
 use crate::broker::{Broker, Settings};
+use crate::builtin::Toolbox;
 use crate::call::{Calls, Confirmations};
 use crate::cli::custom::{self, LeftOut};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::consent::listener;
 use crate::http::Http;
+use crate::spill::Spill;
 
 /// The parts of a running Valetkey. Made without touching the store or the network.
 #[derive(Debug)]
@@ -73,13 +75,22 @@ impl App {
         }
     }
 
-    /// What runs a tool.
-    pub fn calls(&self) -> Calls {
+    /// Every tool, and what runs one.
+    pub fn toolbox(&self) -> Toolbox {
+        Toolbox {
+            calls: self.calls(),
+            config: Arc::clone(&self.config),
+            tools: Arc::clone(&self.tools),
+        }
+    }
+
+    fn calls(&self) -> Calls {
         Calls {
             broker: self.broker.clone(),
             http: self.http.clone(),
             clock: self.clock.clone(),
             confirmations: Confirmations::new(&self.config.policy),
+            spill: Spill::new(self.config.store_dir.clone(), self.clock.clone()),
         }
     }
 }

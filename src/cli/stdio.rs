@@ -11,7 +11,7 @@ use crate::mcp::stdio;
 /// Serves until the input ends, or SIGTERM, SIGINT or SIGHUP comes; all of these are a good end.
 pub async fn run(app: App) -> anyhow::Result<ExitCode> {
     let stop = signals::end()?;
-    let handler = Handler::new(app.calls(), app.config, app.tools, Caller::local());
+    let handler = Handler::new(app.toolbox(), Caller::local());
     stdio::serve(handler, stop).await?;
     Ok(ExitCode::SUCCESS)
 }

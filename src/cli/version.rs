@@ -15,8 +15,8 @@ pub(super) fn run(config: Option<&Path>, json: bool) -> anyhow::Result<ExitCode>
     let version = env!("CARGO_PKG_VERSION");
     let mut facts = json!({ "version": version });
     if json {
-        let tools = App::start(config)?.tools;
-        facts["tools_sha256"] = json!(mcp::digest_of_tools(&tools).to_string());
+        let toolbox = App::start(config)?.toolbox();
+        facts["tools_sha256"] = json!(mcp::digest_of_tools(&toolbox).to_string());
     }
     result(json, &facts, &format!("valetkey {version}"))?;
     Ok(Exit::Done.into())

@@ -41,6 +41,7 @@ mod other_account;
 mod panics;
 mod peers;
 mod processes;
+mod results;
 mod resumption;
 mod rounds;
 mod scopes;

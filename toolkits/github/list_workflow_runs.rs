@@ -106,17 +106,20 @@ struct Run {
     /// `success`, `failure`, `in_progress` and others of GitHub's words.
     state: String,
     /// What started it.
-    event: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<String>,
     /// The branch.
     branch: String,
     /// The commit.
     head_sha: String,
     /// The login of who started it.
-    actor: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<String>,
     /// RFC 3339.
     created_at: String,
     /// Its page on GitHub.
-    url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
     /// Jobs that failed, where asked for.
     failed_jobs: Vec<FailedJob>,
 }
@@ -200,24 +203,32 @@ struct WireAnnotation {
 }
 
 impl Render for Listed {
+    const DETAILS: Option<&'static str> = Some("who or what started each run, and its address");
+
+    fn shorten(&mut self) {
+        for run in &mut self.items {
+            run.event = None;
+            run.actor = None;
+            run.url = None;
+        }
+    }
+
     fn render(&self) -> String {
         let mut text = String::new();
         for it in &self.items {
+            let mut started = String::new();
+            for who in [&it.event, &it.actor].into_iter().flatten() {
+                write!(started, ", by {who}").expect("a string takes every write");
+            }
             writeln!(
                 text,
-                "{} {}: {} ({}, {} {}, by {}, {}) {} {}",
-                it.id,
-                it.workflow,
-                it.state,
-                it.event,
-                it.branch,
-                it.head_sha,
-                it.actor,
-                it.created_at,
-                it.title,
-                it.url
+                "{} {}: {} ({} {}{started}, {}) {}",
+                it.id, it.workflow, it.state, it.branch, it.head_sha, it.created_at, it.title,
             )
             .expect("a string takes every write");
+            if let Some(url) = &it.url {
+                writeln!(text, "  {url}").expect("a string takes every write");
+            }
             for job in &it.failed_jobs {
                 let steps = job.steps.join(", ");
                 writeln!(
@@ -420,12 +431,12 @@ impl Run {
             workflow: short(wire.name.as_deref(), 100),
             title: short(wire.display_title.as_deref(), 100),
             state: short(state, 40),
-            event: snippet(&wire.event, 40),
+            event: Some(snippet(&wire.event, 40)),
             branch: short(wire.head_branch.as_deref(), 100),
             head_sha: snippet(&wire.head_sha, 64),
-            actor: short(actor, 100),
+            actor: Some(short(actor, 100)),
             created_at: when::show(wire.created_at, api.zone()),
-            url: snippet(&wire.html_url, 200),
+            url: Some(snippet(&wire.html_url, 200)),
             failed_jobs: Vec::new(),
         }
     }
