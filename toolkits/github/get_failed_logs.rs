@@ -43,13 +43,13 @@ pub(super) struct Arguments {
     /// The owner, if `repo` does not name it.
     #[serde(default)]
     owner: Option<String>,
-    /// All failed jobs of this run,
+    /// All failed jobs of this run.
     #[serde(default)]
     run_id: Option<u64>,
-    /// or this job,
+    /// Or this job.
     #[serde(default)]
     job_id: Option<u64>,
-    /// or the failed runs for the head of this pull request.
+    /// Or the failed runs for the head of this pull request.
     #[serde(default)]
     pull_number: Option<u64>,
     /// Lines before the last error (0 to 2000, default 40).
