@@ -196,7 +196,7 @@ impl Calls {
             }
             let renewal = Renewal::default();
             let connection = granted.connection;
-            let api = self.api(call.caller, granted, &renewal);
+            let api = self.api(call.caller, &call.tool.provider, granted, &renewal);
             let result;
             (result, recording) = self.run_tool(call, api, connection, recording).await;
             let error = match result {
@@ -279,7 +279,7 @@ impl Calls {
         Ok(())
     }
 
-    fn api(&self, caller: &Caller, granted: Granted, renewal: &Renewal) -> Api {
+    fn api(&self, caller: &Caller, provider: &str, granted: Granted, renewal: &Renewal) -> Api {
         let broker = self.broker.clone();
         let caller = caller.clone();
         let connection = granted.connection;
@@ -299,9 +299,13 @@ impl Calls {
                 }
             })
         });
+        let http = self.http.clone();
         Api::new(ApiSettings {
-            client: self.http.client(),
+            client: http.client(),
+            pace: http.pace().of(provider),
+            links: Arc::new(move || http.client_for_links()),
             base_url: granted.api_base_url,
+            file_origins: granted.file_origins,
             access_token: granted.access_token,
             renew,
             account: granted.login,

@@ -10,8 +10,8 @@
 //!    meant. The few that Valetkey itself has need no grant, and go to step 5 at once.
 //! 2. [`call`] asks [`broker::Broker::access`] for what the tool needs. The table on that function
 //!    is the heart of the program.
-//! 3. `Granted`: the tool, of the `valetkey_toolkits` crate, runs with an `Api` handle that can
-//!    reach that provider's origin and nothing else. A 401 means one refresh and one repetition.
+//! 3. `Granted`: the tool, of the `valetkey_toolkits` crate, runs with an `Api` handle whose
+//!    token can reach that provider's origins and nothing else. A 401 means one refresh and one repetition.
 //! 4. `Consent`: a flow is durable in [`store`] before its link leaves the process. How the link
 //!    travels depends on the client; `mcp::answer` has the three ways. The person opens it at
 //!    [`consent`], goes to the provider and comes back to the callback; the broker exchanges the
@@ -53,7 +53,8 @@
 //! # Invariants
 //!
 //! 1. No credential is in any MCP message, log line, error, page or panic, nor unsealed on disk.
-//! 2. A token goes only to its provider's configured origin; no client follows a redirect with it.
+//! 2. A token goes only to its provider's configured origins; no client follows a redirect with it.
+//!    A link that the provider hands out is followed without it, and to public hosts only.
 //! 3. Nothing is acknowledged before it is durable; a link is durable before it is shown, and a call
 //!    is recorded before it is answered.
 //! 4. One refresh per grant, whatever the number of calls and processes; a loser never overwrites a

@@ -1,7 +1,4 @@
 //! `github_list_workflow_runs`: runs of GitHub Actions, and what failed in them.
-//!
-//! The logs themselves are not read: GitHub redirects to a signed address on another host, and an
-//! [`Api`] reaches the provider's own origin and no other. Failing steps and annotations are on it.
 
 use std::fmt::Write as _;
 
@@ -140,22 +137,22 @@ struct FailedJob {
 }
 
 #[derive(Deserialize)]
-struct WireRuns {
+pub(super) struct WireRuns {
     total_count: u64,
-    workflow_runs: Vec<WireRun>,
+    pub(super) workflow_runs: Vec<WireRun>,
 }
 
 #[derive(Deserialize)]
-struct WireRun {
-    id: u64,
+pub(super) struct WireRun {
+    pub(super) id: u64,
     #[serde(default)]
-    name: Option<String>,
+    pub(super) name: Option<String>,
     #[serde(default)]
     display_title: Option<String>,
     #[serde(default)]
     status: Option<String>,
     #[serde(default)]
-    conclusion: Option<String>,
+    pub(super) conclusion: Option<String>,
     event: String,
     #[serde(default)]
     head_branch: Option<String>,
@@ -167,27 +164,27 @@ struct WireRun {
 }
 
 #[derive(Deserialize)]
-struct WireJobs {
-    jobs: Vec<WireJob>,
+pub(super) struct WireJobs {
+    pub(super) jobs: Vec<WireJob>,
 }
 
 #[derive(Deserialize)]
-struct WireJob {
-    id: u64,
-    name: String,
+pub(super) struct WireJob {
+    pub(super) id: u64,
+    pub(super) name: String,
     #[serde(default)]
-    conclusion: Option<String>,
+    pub(super) conclusion: Option<String>,
     #[serde(default)]
-    html_url: Option<String>,
+    pub(super) html_url: Option<String>,
     #[serde(default)]
-    steps: Vec<WireStep>,
+    pub(super) steps: Vec<WireStep>,
 }
 
 #[derive(Deserialize)]
-struct WireStep {
-    name: String,
+pub(super) struct WireStep {
+    pub(super) name: String,
     #[serde(default)]
-    conclusion: Option<String>,
+    pub(super) conclusion: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -247,7 +244,7 @@ impl Render for Listed {
     }
 }
 
-fn has_failed(conclusion: Option<&str>) -> bool {
+pub(super) fn has_failed(conclusion: Option<&str>) -> bool {
     matches!(
         conclusion,
         Some("failure" | "timed_out" | "startup_failure")

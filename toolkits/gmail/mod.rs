@@ -12,7 +12,6 @@
 mod answer;
 mod attachments;
 mod body;
-mod charset;
 mod content;
 pub(crate) mod correspondents;
 mod create_draft;
@@ -30,7 +29,6 @@ mod listing;
 mod mime;
 mod modify_messages;
 mod outgoing;
-mod piece;
 mod query;
 mod quoted;
 mod read_message;
