@@ -28,6 +28,7 @@ use crate::call::recording::Recording;
 use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::http::Http;
+use crate::spill::Spill;
 
 /// What a call works with. Clones share it.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub struct Calls {
     pub off: Arc<Vec<(Tool, Off)>>,
     /// What the others may touch.
     pub allowed: Arc<Allowed>,
+    /// Keeps what does not fit into an answer.
+    pub spill: Spill,
 }
 
 /// One call of one tool.
@@ -59,6 +62,43 @@ pub struct Call<'a> {
     pub client_name: Option<&'a str>,
     /// The [`Confirmation`] that the person has agreed to: nothing else is done.
     pub confirmed: Option<Hex<16>>,
+}
+
+/// What is recorded of a call, whatever becomes of it.
+#[derive(Clone, Debug)]
+pub struct Heading<'a> {
+    /// On whose behalf.
+    pub caller: &'a Caller,
+    /// The tool's name.
+    pub tool: &'a str,
+    /// The provider whose grant it needs, if it needs one.
+    pub provider: Option<&'a str>,
+    /// The scopes it needs.
+    pub scopes: Vec<String>,
+    /// Its arguments.
+    pub arguments: &'a Map<String, Value>,
+    /// The program that asks, as it calls itself.
+    pub client_name: Option<&'a str>,
+}
+
+impl<'a> From<Call<'a>> for Heading<'a> {
+    fn from(call: Call<'a>) -> Self {
+        Self {
+            caller: call.caller,
+            tool: &call.tool.name,
+            provider: Some(&call.tool.provider),
+            // Of the groups of scopes, the one that is asked for is the one that is needed.
+            scopes: call
+                .tool
+                .scopes
+                .iter()
+                .filter_map(|group| group.first())
+                .map(ToString::to_string)
+                .collect(),
+            arguments: call.arguments,
+            client_name: call.client_name,
+        }
+    }
 }
 
 /// How a call ended.
@@ -119,20 +159,25 @@ impl Calls {
     /// The call is recorded before this returns, and also when it is dropped. With `audit.required`
     /// a write is recorded before it begins, and what cannot be recorded is not answered.
     pub async fn run(&self, call: Call<'_>) -> Outcome {
-        let (outcome, recording) = self.attempt(call, Recording::begin(self, call)).await;
+        let (outcome, recording) = self
+            .attempt(call, Recording::begin(self, call.into()))
+            .await;
         recording.finish(outcome).await
     }
 
-    /// The tool of this name if it is off, and why.
-    pub fn off(&self, name: &str) -> Option<(&Tool, Off)> {
-        let mut off = self.off.iter();
-        off.find(|(tool, _)| tool.name == name)
-            .map(|(tool, off)| (tool, *off))
+    /// Records a call that needs no grant to run, as [`Calls::run`] does.
+    pub async fn record(
+        &self,
+        heading: Heading<'_>,
+        outcome: impl Future<Output = Outcome>,
+    ) -> Outcome {
+        let recording = Recording::begin(self, heading);
+        recording.finish(outcome.await).await
     }
 
     /// Records a call that must not run, with the code of the reason.
-    pub async fn refuse(&self, call: Call<'_>, code: &str) {
-        Recording::begin(self, call).refuse(code).await;
+    pub async fn refuse(&self, heading: Heading<'_>, code: &str) {
+        Recording::begin(self, heading).refuse(code).await;
     }
 
     async fn attempt(&self, call: Call<'_>, mut recording: Recording) -> (Outcome, Recording) {
@@ -158,7 +203,7 @@ impl Calls {
             }
             let renewal = Renewal::default();
             let connection = granted.connection;
-            let api = self.api(call.caller, granted, &renewal);
+            let api = self.api(call.caller, &call.tool.provider, granted, &renewal);
             let result;
             (result, recording) = self.run_tool(call, api, connection, recording).await;
             let error = match result {
@@ -241,7 +286,7 @@ impl Calls {
         Ok(())
     }
 
-    fn api(&self, caller: &Caller, granted: Granted, renewal: &Renewal) -> Api {
+    fn api(&self, caller: &Caller, provider: &str, granted: Granted, renewal: &Renewal) -> Api {
         let broker = self.broker.clone();
         let caller = caller.clone();
         let connection = granted.connection;
@@ -261,9 +306,13 @@ impl Calls {
                 }
             })
         });
+        let http = self.http.clone();
         Api::new(ApiSettings {
-            client: self.http.client(),
+            client: http.client(),
+            pace: http.pace().of(provider),
+            links: Arc::new(move || http.client_for_links()),
             base_url: granted.api_base_url,
+            file_origins: granted.file_origins,
             access_token: granted.access_token,
             renew,
             account: granted.login,
@@ -290,7 +339,8 @@ impl Renewal {
     }
 }
 
-fn requirement(call: Call<'_>) -> Requirement {
+/// The grant that a call needs.
+pub fn requirement(call: Call<'_>) -> Requirement {
     let tool = call.tool;
     Requirement {
         toolkit: tool.toolkit.to_string(),

@@ -1,16 +1,26 @@
-//! The one HTTP client of the process.
+//! The HTTP clients of the process: one for the providers, one for links that they hand out.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// Builds the process's [`reqwest::Client`] on first use and shares it.
+use valetkey_toolkits::api::PublicNames;
+use valetkey_toolkits::rate::Pace;
+
+/// Builds the process's [`reqwest::Client`]s on first use and shares them.
 ///
 /// Lazily, because loading the system's certificate roots takes longer than a whole start of
 /// `valetkey stdio` may. It follows no redirect (a token must not travel to another host, RFC 9700
 /// §4.12), checks certificates with the system's roots, and limits every wait: 5 s to connect, 15 s
 /// between bytes, 60 s in all.
 #[derive(Clone, Debug, Default)]
-pub struct Http(Arc<OnceLock<reqwest::Client>>);
+pub struct Http(Arc<Clients>);
+
+#[derive(Debug, Default)]
+struct Clients {
+    providers: OnceLock<reqwest::Client>,
+    links: OnceLock<reqwest::Client>,
+    pace: Pace,
+}
 
 impl Http {
     /// A client that is not built yet.
@@ -18,31 +28,48 @@ impl Http {
         Self::default()
     }
 
-    /// The shared client. While the system's roots cannot be read (no file descriptors are left,
-    /// say) it is one that trusts nobody, so that every TLS connection fails; the next call tries
-    /// again.
+    /// The client for the providers. While the system's roots cannot be read (no file descriptors are
+    /// left, say) it is one that trusts nobody, so that every TLS connection fails; the next call
+    /// tries again.
     pub fn client(&self) -> reqwest::Client {
-        if let Some(client) = self.0.get() {
-            return client.clone();
-        }
-        // Fails only when a provider is installed already, which is as good.
-        rustls::crypto::ring::default_provider()
-            .install_default()
-            .ok();
-        if let Ok(client) = builder().build() {
-            return self.0.get_or_init(|| client).clone();
-        }
-        tracing::warn!("the system's certificate roots could not be read");
-        builder()
-            .tls_certs_only([])
-            .build()
-            .expect("without roots to read, the TLS settings are constant")
+        shared(&self.0.providers, builder)
     }
+
+    /// The client for links that a provider hands out: it connects to public addresses only.
+    pub fn client_for_links(&self) -> reqwest::Client {
+        shared(&self.0.links, || builder().dns_resolver(PublicNames))
+    }
+
+    /// What the process's calls share to stay within limits.
+    pub fn pace(&self) -> Pace {
+        self.0.pace.clone()
+    }
+}
+
+fn shared(
+    place: &OnceLock<reqwest::Client>,
+    builder: fn() -> reqwest::ClientBuilder,
+) -> reqwest::Client {
+    if let Some(client) = place.get() {
+        return client.clone();
+    }
+    // Fails only when a provider is installed already, which is as good.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
+    if let Ok(client) = builder().build() {
+        return place.get_or_init(|| client).clone();
+    }
+    tracing::warn!("the system's certificate roots could not be read");
+    builder()
+        .tls_certs_only([])
+        .build()
+        .expect("without roots to read, the TLS settings are constant")
 }
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one place that builds the HTTP client"
+    reason = "the one place that builds the HTTP clients"
 )]
 fn builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder()

@@ -6,16 +6,18 @@
 //!
 //! # The life of a call
 //!
-//! 1. `tools/call` arrives in [`mcp`]; [`caller`] says whose it is.
+//! 1. `tools/call` arrives in [`mcp`]; [`caller`] says whose it is, and [`builtin`] which tool is
+//!    meant. The few that Valetkey itself has need no grant, and go to step 5 at once.
 //! 2. [`call`] asks [`broker::Broker::access`] for what the tool needs. The table on that function
 //!    is the heart of the program.
-//! 3. `Granted`: the tool, of the `valetkey_toolkits` crate, runs with an `Api` handle that can
-//!    reach that provider's origin and nothing else. A 401 means one refresh and one repetition.
+//! 3. `Granted`: the tool, of the `valetkey_toolkits` crate, runs with an `Api` handle whose
+//!    token can reach that provider's origins and nothing else. A 401 means one refresh and one repetition.
 //! 4. `Consent`: a flow is durable in [`store`] before its link leaves the process. How the link
 //!    travels depends on the client; `mcp::answer` has the three ways. The person opens it at
 //!    [`consent`], goes to the provider and comes back to the callback; the broker exchanges the
 //!    code ([`oauth`]), stores the grant, and the call that waited goes on at step 2.
-//! 5. `Denied`, or an error: a sentence that says what to do next.
+//! 5. `Denied`, or an error: a sentence that says what to do next. A result that is too long for a
+//!    model is cut; [`spill`] keeps all of it for `result_read`.
 //!
 //! **Where does a call lacking a token go?** `mcp::handler` → [`call`] → `broker::owner::access`
 //! → `broker::owner::flows` (the link) → `mcp::answer` (to the client) and `consent` (to the person) →
@@ -37,8 +39,10 @@
 //! | [`audit`] | what is recorded of every call and every change of a connection | `store`, `caller` |
 //! | [`broker`] | decides: granted, consent or denied; refresh; flows | `audit`, `oauth`, `store`, `seal`, `config`, `caller` |
 //! | [`consent`] | the browser's side: connect page, callback, result pages | `broker`, `caller` |
-//! | [`call`] | runs one tool with a grant of the broker, and has it recorded | `broker`, `audit`, `caller`, `config` |
-//! | [`mcp`] | the server side of rmcp: the handler and the three answers | `call`, `broker`, `audit`, `caller`, `config` |
+//! | [`spill`] | keeps what did not fit into an answer, for its caller to read on | `seal`, `caller` |
+//! | [`call`] | runs one tool with a grant of the broker, and has it recorded | `broker`, `audit`, `spill`, `caller`, `config` |
+//! | [`builtin`] | every tool that can be called, and those of Valetkey itself | `call`, `broker`, `audit`, `spill`, `oauth`, `store`, `caller`, `config` |
+//! | [`mcp`] | the server side of rmcp: the handler and the three answers | `builtin`, `call`, `broker`, `audit`, `spill`, `caller`, `config` |
 //! | [`demo`] | a sandbox provider and a scripted client; the tests' fake provider too | `config` |
 //! | [`cli`] | one file per command; wires everything | everything |
 //! | [`telemetry`] | the log, on standard error | `config` |
@@ -49,12 +53,13 @@
 //! # Invariants
 //!
 //! 1. No credential is in any MCP message, log line, error, page or panic, nor unsealed on disk.
-//! 2. A token goes only to its provider's configured origin; no client follows a redirect with it.
+//! 2. A token goes only to its provider's configured origins; no client follows a redirect with it.
+//!    A link that the provider hands out is followed without it, and to public hosts only.
 //! 3. Nothing is acknowledged before it is durable; a link is durable before it is shown, and a call
 //!    is recorded before it is answered.
 //! 4. One refresh per grant, whatever the number of calls and processes; a loser never overwrites a
 //!    winner.
-//! 5. One caller can never use, see or name another's connection or flow.
+//! 5. One caller can never use, see or name another's connection, flow or kept result.
 //! 6. stdout carries MCP and nothing else. EOF, SIGTERM and SIGINT end a stdio process within
 //!    100 ms with nothing half done.
 //! 7. A token's text is readable in `toolkits/api.rs`, in [`oauth`], in [`seal`] and on the socket
@@ -65,6 +70,7 @@ compile_error!("Valetkey needs Unix sockets and file locks: build it for Linux o
 
 pub mod audit;
 pub mod broker;
+pub mod builtin;
 pub mod call;
 pub mod caller;
 pub mod cli;
@@ -76,5 +82,6 @@ pub mod http;
 pub mod mcp;
 pub mod oauth;
 pub mod seal;
+pub mod spill;
 pub mod store;
 pub mod telemetry;

@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     keep_files_private();
     let cli = Cli::parse();
     let filter = config::log_filter();
-    telemetry::start(filter.as_deref().or(cli.command.log_filter()));
+    telemetry::start(filter.as_deref().or(cli.log_filter()));
     let ended = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

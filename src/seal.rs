@@ -3,6 +3,7 @@
 //! A master key, which comes from outside the vault, wraps data keys; a data key seals rows and
 //! handles, each with a key of its own derived for that purpose.
 
+pub mod ephemeral;
 pub mod export;
 pub mod keyring;
 pub mod master;

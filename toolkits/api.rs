@@ -1,5 +1,8 @@
 //! The way to a provider's API: a tool can send a request with a token, it cannot read the token.
 
+mod link;
+mod request;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
@@ -8,17 +11,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
+use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use url::Url;
 
 use crate::allowed::Allowed;
 use crate::error::{ErrorCode, ToolError};
-use crate::send;
+use crate::rate::{Due, Pace, Turn};
+
+pub use crate::api::link::PublicNames;
+pub(crate) use crate::api::request::{Effect, Keep};
+pub use crate::api::request::{Request, Response};
 
 /// All the waiting of one call for rate limits and failures together.
 const WAIT_BUDGET: Duration = Duration::from_secs(10);
@@ -35,8 +40,15 @@ pub type Renew = Arc<
 pub struct ApiSettings {
     /// The process's HTTP client. It must follow no redirects.
     pub client: reqwest::Client,
-    /// The only origin that the token may go to, and the prefix of every path.
+    /// Makes the client for links that the provider hands out, when there is one to follow. It must
+    /// follow no redirects either, and find names by [`PublicNames`].
+    pub links: Arc<dyn Fn() -> reqwest::Client + Send + Sync>,
+    /// The origin that the token may go to, and the prefix of every path.
     pub base_url: Url,
+    /// The further origins that it may go to, because the provider keeps files there.
+    pub file_origins: Vec<Url>,
+    /// What this call shares with the process's others.
+    pub pace: Pace,
     /// The access token (RFC 6749 §1.4).
     pub access_token: SecretString,
     /// How to get another one after a 401.
@@ -79,7 +91,8 @@ pub(crate) struct Token {
 }
 
 impl Api {
-    /// A handle that can reach `settings.base_url`'s origin and nothing else.
+    /// A handle that can reach `settings.base_url`'s origin and `settings.file_origins` with the
+    /// token, and without it what the provider hands out a link to.
     pub fn new(settings: ApiSettings) -> Self {
         let token = Token {
             text: settings.access_token.clone(),
@@ -151,21 +164,62 @@ impl Api {
 
     fn request(&self, method: Method, path: &[&str], effect: Effect) -> Request {
         let base = &self.0.settings.base_url;
-        let (url, problem) = match join(base, path) {
+        let (url, problem) = match request::join(base, path) {
             Ok(url) => (url, None),
             Err(problem) => (base.clone(), Some(problem)),
         };
         Request {
-            api: self.clone(),
-            effect,
-            method,
-            url,
-            headers: HeaderMap::new(),
-            body: None,
             problem,
-            tries: send::TRIES,
-            refuses_token: |_| false,
+            charges: self.0.settings.pace.charges(&method, path),
+            ..Request::new(self, effect, method, url)
         }
+    }
+
+    /// Starts to read a file that the provider keeps at `address`, with the token: at an origin that
+    /// may have it and nowhere else.
+    pub(crate) fn file(&self, address: &str) -> Result<Request, ToolError> {
+        let url = Url::parse(address).ok();
+        match url.filter(|url| self.may_have_token(url)) {
+            Some(url) => Ok(Request::new(self, Effect::Read, Method::GET, url)),
+            None => Err(ToolError::new(
+                ErrorCode::Rejected,
+                "The file is kept at an address that this connection's token may not go to.",
+                "Ask the operator: if the address is the provider's own, its origin belongs into \
+                 `api.file_origins` of the configuration.",
+            )),
+        }
+    }
+
+    /// Whether the token may go to `url`: to the API's own origin, and to those that files are kept
+    /// at.
+    fn may_have_token(&self, url: &Url) -> bool {
+        let settings = &self.0.settings;
+        let mut known = [&settings.base_url]
+            .into_iter()
+            .chain(&settings.file_origins);
+        url.origin().is_tuple()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && known.any(|known| known.origin() == url.origin())
+    }
+
+    /// Waits for this call's turn to have a large answer in memory.
+    pub(crate) async fn large(&self) -> Turn {
+        self.0.settings.pace.turn().await
+    }
+
+    /// What the process's calls share.
+    pub(crate) fn pace(&self) -> &Pace {
+        &self.0.settings.pace
+    }
+
+    /// What a request takes of the acting account's limits.
+    pub(crate) fn due(&self, request: &Request) -> Vec<Due> {
+        let settings = &self.0.settings;
+        let origin = settings.base_url.origin().ascii_serialization();
+        let form = request.body.as_deref();
+        let charges = &request.charges;
+        settings.pace.due(charges, &origin, &settings.account, form)
     }
 
     pub(crate) fn client(&self) -> &reqwest::Client {
@@ -223,13 +277,13 @@ impl Api {
         }
     }
 
-    /// The header that carries `token`, for a URL of the provider's own origin and no other.
+    /// The header that carries `token`, for a URL of the provider's own origins and no other.
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that puts a token into an API request"
     )]
     pub(crate) fn authorization(&self, url: &Url, token: &Token) -> Result<HeaderValue, ToolError> {
-        if url.origin() != self.0.settings.base_url.origin() || !url.origin().is_tuple() {
+        if !self.may_have_token(url) {
             return Err(ToolError::new(
                 ErrorCode::Rejected,
                 "The request would have left the provider's API; it was not sent.",
@@ -258,176 +312,6 @@ pub(crate) fn unauthorized() -> ToolError {
         "The provider no longer accepts this connection.",
         "Ask the user to connect the account again.",
     )
-}
-
-/// Whether a request changes something at the provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effect {
-    Read,
-    Write,
-}
-
-/// A request being built. What is wrong with it is said when it is sent.
-#[must_use]
-pub struct Request {
-    pub(crate) api: Api,
-    pub(crate) effect: Effect,
-    pub(crate) method: Method,
-    pub(crate) url: Url,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Option<Vec<u8>>,
-    pub(crate) problem: Option<ToolError>,
-    pub(crate) tries: u32,
-    pub(crate) refuses_token: fn(&Response) -> bool,
-}
-
-impl Request {
-    /// Adds a query parameter.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "numbers and strings are passed as they are; a reference would be noise at each call"
-    )]
-    pub fn query(mut self, name: &str, value: impl ToString) -> Self {
-        self.url
-            .query_pairs_mut()
-            .append_pair(name, &value.to_string());
-        self
-    }
-
-    /// Adds a header that is not a credential. A value with line breaks or other control
-    /// characters is an invalid argument.
-    pub fn header(mut self, name: &str, value: &str) -> Self {
-        let name =
-            HeaderName::from_bytes(name.as_bytes()).expect("a header's name was written by us");
-        match HeaderValue::from_str(value) {
-            Ok(value) => {
-                self.headers.insert(name, value);
-            }
-            Err(_) => {
-                self.problem
-                    .get_or_insert(ToolError::invalid_arguments(format!(
-                        "The value for the header `{name}` has characters that a header cannot carry."
-                    )));
-            }
-        }
-        self
-    }
-
-    /// Sets a JSON body.
-    pub fn json(mut self, body: &impl Serialize) -> Self {
-        let body = serde_json::to_vec(body).expect("a request body is a struct of plain values");
-        self.body = Some(body);
-        // Slack warns about JSON without a charset; the others do not mind it.
-        self.header(CONTENT_TYPE.as_str(), "application/json; charset=utf-8")
-    }
-
-    /// Sets a form body.
-    pub fn form(mut self, fields: &[(&str, String)]) -> Self {
-        let body = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(fields)
-            .finish();
-        self.body = Some(body.into_bytes());
-        self.header(CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded")
-    }
-
-    /// Does without repetitions and their waits, for what the call can do without.
-    pub fn once(mut self) -> Self {
-        self.tries = 1;
-        self
-    }
-
-    /// Sets a body of another media type, such as `message/rfc822`.
-    pub fn body(mut self, content_type: &'static str, body: Vec<u8>) -> Self {
-        self.body = Some(body);
-        self.header(CONTENT_TYPE.as_str(), content_type)
-    }
-
-    /// Is not sent if there is a reason.
-    pub(crate) fn refuse_if(mut self, reason: Option<ToolError>) -> Self {
-        self.problem = self.problem.or(reason);
-        self
-    }
-
-    /// Says how this provider refuses a token, where that is not status 401 (Slack answers 200):
-    /// such an answer is treated as a 401, with one refresh and one repetition. It must be one
-    /// after which nothing has happened.
-    pub fn unauthorized_if(mut self, refuses_token: fn(&Response) -> bool) -> Self {
-        self.refuses_token = refuses_token;
-        self
-    }
-
-    /// Sends it. 401 (after one refresh), rate limits, 5xx, time limits and oversized answers are
-    /// errors here, the same for every provider; every other status, redirects included, is the
-    /// toolkit's to judge.
-    pub async fn send(self) -> Result<Response, ToolError> {
-        send::send(self).await
-    }
-}
-
-/// A provider's answer, read whole (at most 10 MiB, also after decompression).
-pub struct Response {
-    /// The HTTP status.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: Vec<u8>,
-    pub(crate) effect: Effect,
-}
-
-impl Response {
-    /// Parses the body; a misfit is [`ErrorCode::BadResponse`] and quotes nothing. After a write
-    /// that succeeded it is [`ErrorCode::OutcomeUnknown`]: what was written cannot be told.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, ToolError> {
-        // JSON is UTF-8 (RFC 8259 §8.1), also in the fields that are passed over.
-        let text = std::str::from_utf8(&self.body).ok();
-        let parsed = text.and_then(|text| serde_json::from_str(text).ok());
-        parsed.ok_or_else(|| {
-            if self.effect == Effect::Write && self.status.is_success() {
-                return send::outcome_unknown("the provider's answer could not be understood");
-            }
-            ToolError::new(
-                ErrorCode::BadResponse,
-                "The provider's answer could not be understood.",
-                "Call again; if it stays so, the provider's API or its address is not what it \
-                 should be.",
-            )
-        })
-    }
-}
-
-impl fmt::Debug for Response {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Response")
-            .field("status", &self.status)
-            .finish_non_exhaustive()
-    }
-}
-
-/// `base` with `path` after its own, each segment percent-encoded.
-fn join(base: &Url, path: &[&str]) -> Result<Url, ToolError> {
-    for segment in path {
-        // `Url` drops tabs and line breaks from a segment before it looks for dots.
-        if matches!(*segment, "" | "." | "..") || segment.contains(char::is_control) {
-            return Err(ToolError::invalid_arguments(
-                "A name or id is empty or has characters that it cannot have.",
-            ));
-        }
-    }
-    let mut url = base.clone();
-    url.set_query(None);
-    url.set_fragment(None);
-    url.path_segments_mut()
-        .map_err(|()| {
-            ToolError::new(
-                ErrorCode::Rejected,
-                "The provider's API address in the configuration has no host.",
-                "Ask the operator to correct it.",
-            )
-        })?
-        .pop_if_empty()
-        .extend(path);
-    Ok(url)
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ pub const DRY_RUN: &str = "dry_run";
 pub const PREVIEW_ID: &str = "preview_id";
 /// The argument of writes that would be done twice when repeated.
 pub const IDEMPOTENCY_KEY: &str = "idempotency_key";
+/// The argument of reads whose result has a short and a long form.
+pub(crate) const RESPONSE_FORMAT: &str = "response_format";
 
 /// A list of strings that may also be given as a single string, which is what models send for a
 /// list of one. Not given or `null` is the empty list (with `#[serde(default)]`).
@@ -109,8 +111,9 @@ pub(crate) fn object(arguments: Value) -> Result<Map<String, Value>, ToolError> 
     Ok(object)
 }
 
-/// Reads the arguments of a tool into its type.
-pub(crate) fn parse<A: DeserializeOwned>(arguments: Value) -> Result<A, ToolError> {
+/// Reads the arguments of a tool into its type. [`ToolError::invalid_arguments`] names the path of
+/// what does not fit.
+pub fn parse<A: DeserializeOwned>(arguments: Value) -> Result<A, ToolError> {
     let arguments = Value::Object(object(arguments)?);
     serde_path_to_error::deserialize(arguments).map_err(|error| {
         let path = visible(&shorten(&error.path().to_string(), 80)).text;

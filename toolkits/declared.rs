@@ -18,6 +18,7 @@ use crate::error::ToolError;
 use crate::manifest::{
     self, DeclaredTool, Encoding, Kind, Mistake, OneRequest, Parameter, Segment, Target,
 };
+use crate::output::Form;
 use crate::tool::{Check, Run, Tool};
 use crate::{arguments as common, cursor, output, schema};
 
@@ -51,7 +52,7 @@ fn make(tool: DeclaredTool, toolkit: &str, provider: &str) -> Tool {
                 Box::pin(async move {
                     let account = api.acting().to_owned();
                     match free::run(&api, &allowed, arguments, read_only).await {
-                        Ok(result) => Ok(output::typed(&result, &account)),
+                        Ok(result) => Ok(output::typed(result, Form::Detailed, &account)),
                         Err(error) => Err(error.of(account)),
                     }
                 })
@@ -96,7 +97,7 @@ fn one_request(request: OneRequest) -> (Schema, Schema, Check, Run) {
         Box::pin(async move {
             let account = api.acting().to_owned();
             match send(&api, &request, given).await {
-                Ok(result) => Ok(output::typed(&result, &account)),
+                Ok(result) => Ok(output::typed(result, Form::Detailed, &account)),
                 Err(error) => Err(error.of(account)),
             }
         })

@@ -20,6 +20,7 @@ use crate::api::{Api, ApiSettings, Request, Response};
 use crate::error::ToolError;
 use crate::fuzz::{self, Random};
 use crate::output::Output;
+use crate::rate::Pace;
 
 /// A request that arrived.
 #[derive(Clone, Debug)]
@@ -130,9 +131,13 @@ pub(crate) fn settings(base_url: &Url) -> ApiSettings {
 
 pub(crate) fn settings_with(client: reqwest::Client, base_url: &Url) -> ApiSettings {
     let renewals = Arc::new(Mutex::new(0));
+    let links = client.clone();
     ApiSettings {
         client,
+        links: Arc::new(move || links.clone()),
         base_url: base_url.clone(),
+        file_origins: Vec::new(),
+        pace: Pace::default(),
         access_token: SecretString::from("token-0"),
         renew: Arc::new(move |_| {
             let number = {
@@ -185,6 +190,7 @@ pub(crate) async fn garble(
                 status: StatusCode::from_u16(status).unwrap(),
                 headers: HeaderMap::new(),
                 body,
+                left_out: 0,
                 effect: request.effect,
             }
         });
@@ -299,5 +305,16 @@ pub(crate) fn facts(value: &Value) -> Vec<String> {
         Value::Array(items) => items.iter().flat_map(facts).collect(),
         Value::Object(fields) => fields.values().flat_map(facts).collect(),
         Value::Null | Value::Bool(_) => Vec::new(),
+    }
+}
+
+/// The concise form of a result tells `detail` nowhere; the detailed one, in both of its parts.
+pub(crate) fn assert_shorter(concise: &Output, text: &str, structured: &Value, detail: &str) {
+    let short = Value::Object(concise.structured.clone().unwrap()).to_string();
+    let long = structured.to_string();
+    for (concise, detailed) in [(concise.text.as_str(), text), (&short, &long)] {
+        assert!(detailed.contains(detail), "{detailed}");
+        assert!(!concise.contains(detail), "{concise}");
+        assert!(concise.len() < detailed.len());
     }
 }

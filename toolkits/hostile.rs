@@ -46,7 +46,16 @@ const HOSTILE: [&str; 24] = [
 ];
 
 /// What a bare call lacks, for tools with a choice.
-const COMMON: [&str; 6] = ["message_ids", "channel", "ts", "repo", "query", "to"];
+const COMMON: [&str; 8] = [
+    "message_ids",
+    "channel",
+    "ts",
+    "repo",
+    "query",
+    "to",
+    "run_id",
+    "content",
+];
 
 /// A value that the argument would take in an ordinary call.
 fn usual(name: &str, schema: &Value) -> Value {
@@ -62,6 +71,7 @@ fn usual(name: &str, schema: &Value) -> Value {
         ("after" | "before" | "since" | "until", _) => json!("2026-11-01"),
         ("message_ids" | "thread_ids", _) => json!(["18c0ffee"]),
         ("emoji", _) => json!("eyes"),
+        ("file_id", _) => json!("F0123456789"),
         ("changes", _) => json!([{ "op": "delete", "path": "a.txt" }]),
         (_, Some("integer" | "number")) => schema.get("minimum").cloned().unwrap_or(json!(1)),
         (_, Some("boolean")) => json!(false),
@@ -97,6 +107,7 @@ async fn asked(client: &reqwest::Client, tool: &Tool, arguments: Value) -> Vec<(
             status: StatusCode::OK,
             headers: HeaderMap::new(),
             body: br#"{"ok":true}"#.to_vec(),
+            left_out: 0,
             effect: request.effect,
         }
     });

@@ -10,12 +10,15 @@
 //! declares it, and [`declared`] makes it a tool.
 //!
 //! In reading order: [`tool`] (what a tool is), [`arguments`] and `schema` (what goes in),
-//! [`output`] and [`sanitize`] (what comes out), [`error`], [`allowed`] (what the operator allows), [`api`] with `send` and `wait` (the way
-//! to the provider), [`when`] and [`cursor`] (two kinds of argument), then one folder per toolkit.
+//! [`output`] and [`sanitize`] (what comes out), [`error`], [`allowed`] (what the operator allows),
+//! [`api`] with `send` and `wait` (the way to the provider), [`rate`] (what calls share), [`when`] and
+//! [`cursor`] (two kinds of argument), `piece`, `charset` and `upload` (long texts and files), then
+//! one folder per toolkit.
 
 pub mod allowed;
 pub mod api;
 pub mod arguments;
+mod charset;
 pub mod cursor;
 pub mod declared;
 pub mod error;
@@ -23,11 +26,14 @@ mod github;
 mod gmail;
 pub mod manifest;
 pub mod output;
+mod piece;
+pub mod rate;
 pub mod sanitize;
 mod schema;
 mod send;
 mod slack;
 pub mod tool;
+mod upload;
 mod wait;
 pub mod when;
 
@@ -37,6 +43,8 @@ mod fake;
 mod fuzz;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod large;
 
 pub use github::visibility::is_public as github_is_public;
 pub use gmail::correspondents::has_mail_to as gmail_has_mail_to;

@@ -6,16 +6,17 @@
 use std::fmt::Write as _;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::arguments::PREVIEW_ID;
+use crate::arguments::{PREVIEW_ID, RESPONSE_FORMAT};
+use crate::error::ToolError;
 use crate::sanitize::visible;
 
-/// The text of a typed result is cut here, in characters: a page of a list is meant to fit.
+/// So much of a typed result's text is shown, in characters: a page of a list is meant to fit.
 const TEXT_LIMIT: usize = 20_000;
 
-/// Raw text is cut here: 60,000 characters are about 15,000 tokens, and hosts cut at 25,000.
+/// So much raw text is shown: 60,000 characters are about 15,000 tokens, and hosts cut at 25,000.
 const RAW_LIMIT: usize = 60_000;
 
 /// A finished result: the text block and the structured form of the same facts.
@@ -24,13 +25,28 @@ const RAW_LIMIT: usize = 60_000;
 /// it as untrusted.
 #[derive(Clone, Debug)]
 pub struct Output {
-    /// For people and for hosts that show only text.
+    /// For people and for hosts that show only text: all of it.
     pub text: String,
+    /// What to show a model instead of `text`, if that is too long for its context.
+    pub excerpt: Option<Excerpt>,
     /// The same facts, valid against the tool's output schema. None for raw-text tools.
     pub structured: Option<Map<String, Value>>,
 }
 
 impl Output {
+    /// A result of this text, with the beginning of it if it is too long.
+    pub fn new(text: String, structured: Option<Map<String, Value>>) -> Self {
+        let limit = match structured {
+            Some(_) => TEXT_LIMIT,
+            None => RAW_LIMIT,
+        };
+        Self {
+            excerpt: excerpt(&text, limit),
+            text,
+            structured,
+        }
+    }
+
     /// Adds a word of ours about the result.
     pub fn warn(&mut self, warning: &str) {
         if let Some(structured) = &mut self.structured
@@ -38,7 +54,13 @@ impl Output {
         {
             warnings.push(warning.into());
         }
-        self.text = format!("Note: {warning}\n\n{}", self.text);
+        let note = format!("Note: {warning}\n\n");
+        self.text.insert_str(0, &note);
+        if let Some(excerpt) = &mut self.excerpt {
+            excerpt.text.insert_str(0, &note);
+            excerpt.shown += note.chars().count();
+            excerpt.all += note.chars().count();
+        }
     }
 
     /// Says what the call has to name that is to do what this dry run showed.
@@ -46,15 +68,61 @@ impl Output {
         if let Some(structured) = &mut self.structured {
             structured.insert(PREVIEW_ID.to_owned(), id.into());
         }
-        write!(self.text, "\n{PREVIEW_ID}: {id}").expect("a string takes every write");
+        let name = format!("\n{PREVIEW_ID}: {id}");
+        self.text.push_str(&name);
+        if let Some(excerpt) = &mut self.excerpt {
+            excerpt.text.push_str(&name);
+            excerpt.all += name.chars().count();
+        }
     }
+}
+
+/// The beginning of a text that is too long. Nothing in it says so: whoever shows it knows whether
+/// the rest can be had.
+#[derive(Clone, Debug)]
+pub struct Excerpt {
+    /// The first `shown` characters; of a typed result, with its warnings and account after them.
+    pub text: String,
+    /// Where to read on in the whole text, in characters.
+    pub shown: usize,
+    /// How many characters the whole text has.
+    pub all: usize,
 }
 
 /// How a typed result reads as text. Concise, names first, every fact of the struct included,
 /// except `warnings`, `truncated` and `account`, which are appended to every text.
 pub trait Render {
+    /// What only the detailed form tells, in a few words for the model: then the tool has the
+    /// argument `response_format`. None: there is one form.
+    const DETAILS: Option<&'static str> = None;
+
     /// The text block.
     fn render(&self) -> String;
+
+    /// Drops [`Render::DETAILS`]: leaves empty what need not be there by the output schema.
+    fn shorten(&mut self) {}
+}
+
+/// How much a result tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Form {
+    #[default]
+    Concise,
+    Detailed,
+}
+
+/// Takes `response_format` out of the arguments of a tool whose result has two forms.
+pub(crate) fn take_form<R: Render>(arguments: &mut Value) -> Result<Form, ToolError> {
+    let given = arguments.as_object_mut().filter(|_| R::DETAILS.is_some());
+    match given.and_then(|given| given.remove(RESPONSE_FORMAT)) {
+        None | Some(Value::Null) => Ok(Form::default()),
+        Some(form) => serde_json::from_value(form).map_err(|_| {
+            ToolError::invalid_arguments(format!(
+                "`{RESPONSE_FORMAT}` must be `concise` or `detailed`."
+            ))
+        }),
+    }
 }
 
 /// The page of a list.
@@ -84,13 +152,16 @@ impl Render for Page {
 }
 
 /// The output of a typed result.
-pub(crate) fn typed(result: &(impl Serialize + Render), account: &str) -> Output {
-    let value = serde_json::to_value(result).expect("a result is a struct of plain values");
+pub(crate) fn typed<R: Serialize + Render>(mut result: R, form: Form, account: &str) -> Output {
+    if form == Form::Concise {
+        result.shorten();
+    }
+    let value = serde_json::to_value(&result).expect("a result is a struct of plain values");
     let Value::Object(mut structured) = value else {
         panic!("a result is a struct, and a struct is an object");
     };
     let removed: usize = structured.values_mut().map(clean).sum();
-    let (mut text, cut) = cut_at_line(visible(&result.render()).text, TEXT_LIMIT);
+    let mut text = visible(&result.render()).text;
 
     let mut warnings = match structured.remove("warnings") {
         Some(Value::Array(warnings)) => warnings,
@@ -99,20 +170,28 @@ pub(crate) fn typed(result: &(impl Serialize + Render), account: &str) -> Output
     if removed > 0 {
         warnings.push(removal_note(removed).into());
     }
-    text.push('\n');
+    let mut end = String::from("\n");
     for warning in warnings.iter().filter_map(Value::as_str) {
-        text.push_str("\nWarning: ");
-        text.push_str(warning);
+        end.push_str("\nWarning: ");
+        end.push_str(warning);
     }
-    text.push_str("\nAccount: ");
-    text.push_str(account);
+    end.push_str("\nAccount: ");
+    end.push_str(account);
+    let mut excerpt = excerpt(&text, TEXT_LIMIT);
+    if let Some(excerpt) = &mut excerpt {
+        excerpt.text.push_str(&end);
+        excerpt.all += end.chars().count();
+    }
+    text.push_str(&end);
 
     let truncated = structured.get("truncated").and_then(Value::as_bool) == Some(true);
-    structured.insert("truncated".to_owned(), Value::Bool(truncated || cut));
+    let truncated = truncated || excerpt.is_some();
+    structured.insert("truncated".to_owned(), Value::Bool(truncated));
     structured.insert("warnings".to_owned(), Value::Array(warnings));
     structured.insert("account".to_owned(), account.into());
     Output {
         text,
+        excerpt,
         structured: Some(structured),
     }
 }
@@ -126,11 +205,8 @@ pub(crate) fn raw(text: &str, account: &str) -> Output {
         out.push_str(&removal_note(cleaned.removed));
         out.push('\n');
     }
-    out.push_str(&cut_at_line(cleaned.text, RAW_LIMIT).0);
-    Output {
-        text: out,
-        structured: None,
-    }
+    out.push_str(&cleaned.text);
+    Output::new(out, None)
 }
 
 fn removal_note(removed: usize) -> String {
@@ -154,26 +230,19 @@ fn clean(value: &mut Value) -> usize {
     }
 }
 
-/// Cuts a text after the last whole line that fits, and says so.
-fn cut_at_line(mut text: String, limit: usize) -> (String, bool) {
-    let Some((end, _)) = text.char_indices().nth(limit) else {
-        return (text, false);
-    };
-    let all = text.chars().count();
+/// The whole lines of a text that fit into `limit` characters; none if all of it does.
+fn excerpt(text: &str, limit: usize) -> Option<Excerpt> {
+    let (end, _) = text.char_indices().nth(limit)?;
     // A very long line is cut in the middle rather than dropped.
     let end = match text[..end].rfind('\n') {
         Some(line) if line > end / 2 => line,
         _ => end,
     };
-    text.truncate(end);
-    let shown = text.chars().count();
-    write!(
-        text,
-        "\n[truncated: {shown} of {all} characters shown; ask for less, for example with a smaller \
-         `limit`]"
-    )
-    .expect("a string takes every write");
-    (text, true)
+    Some(Excerpt {
+        text: text[..end].to_owned(),
+        shown: text[..end].chars().count(),
+        all: text.chars().count(),
+    })
 }
 
 #[cfg(test)]
@@ -181,7 +250,7 @@ mod tests {
     use serde::Serialize;
     use serde_json::json;
 
-    use super::{Page, Render, raw, typed};
+    use super::{Form, Page, Render, raw, take_form, typed};
 
     #[derive(Serialize)]
     struct Letter {
@@ -199,11 +268,12 @@ mod tests {
     #[test]
     fn text_and_structure_both_name_the_account_and_the_warnings() {
         let output = typed(
-            &Letter {
+            Letter {
                 body: "Hello".into(),
                 lines: vec![],
                 warnings: vec!["Half of it is missing.".into()],
             },
+            Form::Concise,
             "ada@example.org",
         );
         assert!(output.text.starts_with("Hello"));
@@ -218,11 +288,12 @@ mod tests {
     #[test]
     fn invisible_characters_are_removed_everywhere_and_counted_once() {
         let output = typed(
-            &Letter {
+            Letter {
                 body: "He\u{200b}llo".into(),
                 lines: vec!["\u{e0041}x".into()],
                 warnings: vec![],
             },
+            Form::Concise,
             "a",
         );
         let structured = output.structured.unwrap();
@@ -239,22 +310,25 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_at_a_line_and_says_so_and_keeps_its_end() {
+    fn a_long_text_is_whole_beside_an_excerpt_of_whole_lines_with_the_same_end() {
         let output = typed(
-            &Letter {
+            Letter {
                 body: String::new(),
                 lines: vec!["é".repeat(99); 1000],
                 warnings: vec!["Mind this.".into()],
             },
+            Form::Concise,
             "a",
         );
-        assert!(output.text.chars().count() < 20_300);
-        assert!(
-            output
-                .text
-                .contains("é\n[truncated: 19900 of 100000 characters shown")
-        );
-        assert!(output.text.ends_with("Warning: Mind this.\nAccount: a"));
+        let end = "\n\nWarning: Mind this.\nAccount: a";
+        assert!(output.text.ends_with(&format!("é{end}")));
+        let excerpt = output.excerpt.unwrap();
+        assert_eq!(excerpt.shown, 19_900);
+        assert_eq!(excerpt.all, output.text.chars().count());
+        let beginning = excerpt.text.strip_suffix(end).unwrap();
+        assert_eq!(beginning.chars().count(), excerpt.shown);
+        let rest = output.text.strip_prefix(beginning).unwrap();
+        assert!(rest.starts_with("\né"), "cut at a line");
         assert_eq!(output.structured.unwrap()["truncated"], true);
     }
 
@@ -271,8 +345,11 @@ mod tests {
                 "+x",
             ]
         );
-        let long = raw(&"x".repeat(70_000), "octocat").text;
-        assert!(long.contains("[truncated: 60000 of 70000 characters shown"));
+        let long = raw(&"x".repeat(70_000), "octocat");
+        let excerpt = long.excerpt.unwrap();
+        assert_eq!((excerpt.shown, excerpt.all), (60_000, 70_017));
+        assert_eq!(excerpt.text, long.text[..60_000]);
+        assert!(raw(&"x".repeat(59_000), "octocat").excerpt.is_none());
     }
 
     #[test]
@@ -286,5 +363,54 @@ mod tests {
         page.next_cursor = None;
         page.total_estimate = None;
         assert_eq!(page.render(), "20 shown. No more pages.");
+    }
+
+    #[derive(Serialize)]
+    struct Person {
+        name: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+    }
+
+    impl Render for Person {
+        const DETAILS: Option<&'static str> = Some("what they do");
+
+        fn render(&self) -> String {
+            let title = self.title.iter().map(|title| format!(", {title}"));
+            title.fold(self.name.clone(), |text, title| text + &title)
+        }
+
+        fn shorten(&mut self) {
+            self.title = None;
+        }
+    }
+
+    #[test]
+    fn details_are_in_both_forms_of_the_detailed_result_and_in_neither_of_the_concise_one() {
+        for (form, told) in [
+            (json!({}), false),
+            (json!({ "response_format": null }), false),
+            (json!({ "response_format": "concise" }), false),
+            (json!({ "response_format": "detailed" }), true),
+        ] {
+            let mut arguments = form;
+            let form = take_form::<Person>(&mut arguments).unwrap();
+            assert_eq!(arguments, json!({}), "the tool does not get it");
+            let person = Person {
+                name: "Ada".into(),
+                title: Some("countess".into()),
+            };
+            let output = typed(person, form, "a");
+            assert_eq!(output.text.contains("countess"), told);
+            assert_eq!(output.structured.unwrap().contains_key("title"), told);
+        }
+        let wrong = take_form::<Person>(&mut json!({ "response_format": "long" })).unwrap_err();
+        assert!(wrong.message.contains("`detailed`"), "{wrong}");
+        let mut own = json!({ "response_format": "long" });
+        take_form::<Page>(&mut own).unwrap();
+        assert_eq!(
+            own["response_format"], "long",
+            "left to a tool with its own"
+        );
     }
 }

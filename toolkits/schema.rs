@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::arguments::{ACCOUNT, IDEMPOTENCY_KEY, PREVIEW_ID};
+use crate::arguments::{ACCOUNT, IDEMPOTENCY_KEY, PREVIEW_ID, RESPONSE_FORMAT};
 use crate::output::Page;
 
 /// The description and the input schema of an argument struct.
@@ -99,6 +99,16 @@ pub(crate) fn add_idempotency_key(input: &mut Map<String, Value>) {
     let about = "Your own name for this call: for 24 hours a repetition with it does nothing.";
     let property = json!({ "type": "string", "maxLength": 64, "description": about });
     properties(input).insert(IDEMPOTENCY_KEY.to_owned(), property);
+}
+
+/// Adds the choice between the two forms of a result, of which the long one tells `details`.
+pub(crate) fn add_response_format(input: &mut Map<String, Value>, details: &str) {
+    let property = json!({
+        "type": "string",
+        "enum": ["concise", "detailed"],
+        "description": format!("`detailed` adds {details} (default: concise)."),
+    });
+    properties(input).insert(RESPONSE_FORMAT.to_owned(), property);
 }
 
 /// The `properties` of an object schema.

@@ -3,17 +3,15 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use reqwest::header::AUTHORIZATION;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 
-use crate::api::{Effect, Request, Response, unauthorized};
+use crate::api::{Effect, Keep, Request, Response, unauthorized};
 use crate::error::{ErrorCode, ToolError};
+use crate::rate::Due;
 use crate::wait;
 
 /// How often a request is sent at most; the repetition after a renewed token is not counted.
 pub(crate) const TRIES: u32 = 3;
-
-/// The largest answer that is read, also after decompression.
-const BODY_LIMIT: usize = 10 * 1024 * 1024;
 
 /// What became of one try.
 enum Tried {
@@ -30,12 +28,17 @@ pub(crate) async fn send(request: Request) -> Result<Response, ToolError> {
     if let Some(problem) = request.problem {
         return Err(problem);
     }
+    let due = request.api.due(&request);
     let mut token = request.api.token();
     let mut renewed = false;
     let mut failures = 0;
     loop {
         let authorization = request.api.authorization(&request.url, &token)?;
+        admit(&request, &due).await?;
         let tried = attempt(&request, authorization).await;
+        if let Tried::Answered(response) = &tried {
+            hold_back(&request, &due, response);
+        }
         if let Tried::Answered(response) = &tried
             && (response.status == StatusCode::UNAUTHORIZED || (request.refuses_token)(response))
         {
@@ -57,6 +60,34 @@ pub(crate) async fn send(request: Request) -> Result<Response, ToolError> {
             return Err(error);
         }
         tokio::time::sleep(wait).await;
+    }
+}
+
+/// Waits until the request is not one too many. One that its call can do without does not wait.
+async fn admit(request: &Request, due: &[Due]) -> Result<(), ToolError> {
+    let may_wait =
+        |wait: Duration| wait.is_zero() || (request.tries > 1 && request.api.spend(wait));
+    match request.api.pace().take(due, may_wait) {
+        Ok(Duration::ZERO) => {}
+        Ok(wait) => tokio::time::sleep(wait).await,
+        Err(wait) => return Err(rate_limited(Some(wait))),
+    }
+    Ok(())
+}
+
+/// Where the provider says that it was too fast and for how long, the others wait, too. A limit that
+/// is used up is the special one; one of the whole account comes with `retry-after`.
+fn hold_back(request: &Request, due: &[Due], response: &Response) {
+    if !wait::is_rate_limit(response.status, &response.headers) {
+        return;
+    }
+    if let Some(wait) = wait::asked_for(&response.headers, request.api.clock()) {
+        let special = &due[due.len().saturating_sub(1)..];
+        let all = response.headers.contains_key(RETRY_AFTER);
+        request
+            .api
+            .pace()
+            .block(if all { due } else { special }, wait);
     }
 }
 
@@ -110,16 +141,39 @@ fn judge(request: &Request, tried: Tried) -> Verdict {
     }
 }
 
-async fn attempt(request: &Request, authorization: reqwest::header::HeaderValue) -> Tried {
+async fn attempt(request: &Request, authorization: HeaderValue) -> Tried {
+    let mut headers = request.headers.clone();
+    headers.insert(AUTHORIZATION, authorization);
+    exchange(request, request.api.client(), headers).await
+}
+
+/// Follows a link, as [`crate::api`] says: without the token, once.
+pub(crate) async fn follow(request: Request) -> Result<Response, ToolError> {
+    if let Some(problem) = request.problem {
+        return Err(problem);
+    }
+    let client = request.api.client_for_link(&request.url);
+    let why = match exchange(&request, &client, request.headers.clone()).await {
+        Tried::Answered(response) if response.status.is_success() => return Ok(response),
+        Tried::Answered(response) => format!("answered with HTTP {}", response.status.as_u16()),
+        Tried::NotSent => "could not be reached".to_owned(),
+        Tried::Lost => "did not answer in time or in full".to_owned(),
+        Tried::TooLarge => "answered with more than can be read".to_owned(),
+    };
+    Err(ToolError::new(
+        ErrorCode::Unreachable,
+        format!("The host that the provider named for this {why}; nothing was changed."),
+        "Call again in a moment.",
+    ))
+}
+
+/// Sends a request as it is and reads the answer.
+async fn exchange(request: &Request, client: &reqwest::Client, headers: HeaderMap) -> Tried {
     #[cfg(test)]
     if let Some(answers) = request.api.answers() {
         return Tried::Answered(answers(request));
     }
-    let mut headers = request.headers.clone();
-    headers.insert(AUTHORIZATION, authorization);
-    let mut sending = request
-        .api
-        .client()
+    let mut sending = client
         .request(request.method.clone(), request.url.clone())
         .headers(headers);
     if let Some(body) = &request.body {
@@ -131,23 +185,41 @@ async fn attempt(request: &Request, authorization: reqwest::header::HeaderValue)
         Err(error) if error.is_connect() => return Tried::NotSent,
         Err(_) => return Tried::Lost,
     };
-    let announced = answer.content_length().unwrap_or(0);
-    if usize::try_from(announced).is_ok_and(|length| length > BODY_LIMIT) {
-        return Tried::TooLarge;
-    }
+    let announced = usize::try_from(answer.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
     let mut body = Vec::new();
+    if let Keep::All(limit) = request.keep {
+        if announced > limit {
+            return Tried::TooLarge;
+        }
+        // A vector that grows as it fills takes up to three times the room of a large answer.
+        body.reserve_exact(announced);
+    }
+    let mut left_out = 0;
     loop {
-        match answer.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > BODY_LIMIT => return Tried::TooLarge,
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+        let chunk = match answer.chunk().await {
+            Ok(Some(chunk)) => chunk,
             Ok(None) => break,
             Err(_) => return Tried::Lost,
+        };
+        if let Keep::All(limit) = request.keep
+            && body.len() + chunk.len() > limit
+        {
+            return Tried::TooLarge;
+        }
+        body.extend_from_slice(&chunk);
+        if let Keep::End(end) = request.keep
+            && body.len() > 2 * end
+        {
+            let surplus = body.len() - end;
+            body.drain(..surplus);
+            left_out += surplus as u64;
         }
     }
     Tried::Answered(Response {
         status: answer.status(),
         headers: answer.headers().clone(),
         body,
+        left_out,
         effect: request.effect,
     })
 }

@@ -123,7 +123,8 @@ impl Tool {
     /// acted, and every result has `account`, `truncated` and
     /// `warnings`: `A` need not declare the first, `R` only those it has something to say in (a
     /// `truncated: bool`, a `warnings: Vec<String>`), and [`Render`] leaves all three to
-    /// [`crate::output`].
+    /// [`crate::output`]. A result with [`Render::DETAILS`] gives the tool the argument
+    /// `response_format`.
     pub fn new<A, R, F, Fut>(declaration: Declaration, function: F) -> Self
     where
         A: DeserializeOwned + JsonSchema + Send + 'static,
@@ -131,17 +132,26 @@ impl Tool {
         F: Fn(Api, A) -> Fut + Send + Sync + Copy + 'static,
         Fut: Future<Output = Result<R, ToolError>> + Send + 'static,
     {
-        let run: Run = Arc::new(move |api, arguments| {
+        let run: Run = Arc::new(move |api, mut arguments| {
             Box::pin(async move {
+                let form = output::take_form::<R>(&mut arguments)?;
                 let arguments = arguments::parse(arguments)?;
                 let account = api.acting().to_owned();
                 match function(api, arguments).await {
-                    Ok(result) => Ok(output::typed(&result, &account)),
+                    Ok(result) => Ok(output::typed(result, form, &account)),
                     Err(error) => Err(error.of(account)),
                 }
             })
         });
-        Self::assemble::<A>(declaration, Some(schema::of_result::<R>()), run)
+        let mut tool = Self::assemble::<A>(declaration, Some(schema::of_result::<R>()), run);
+        if let Some(details) = R::DETAILS {
+            schema::add_response_format(Arc::make_mut(&mut tool.input_schema), details);
+            tool.check = Arc::new(|mut arguments| {
+                output::take_form::<R>(&mut arguments)?;
+                arguments::parse::<A>(arguments).map(|_| ())
+            });
+        }
+        tool
     }
 
     /// Makes a tool whose result is raw text (a diff, a file, a log, a mail body): it has no

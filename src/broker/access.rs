@@ -47,8 +47,11 @@ pub struct Granted {
     /// The access token. A refresh token never leaves the broker.
     #[serde(with = "crate::seal::secret")]
     pub access_token: SecretString,
-    /// The only origin that the token may go to, with the API's path prefix.
+    /// The origin that the token may go to, with the API's path prefix.
     pub api_base_url: Url,
+    /// The further origins that it may go to, for files.
+    #[serde(default)]
+    pub file_origins: Vec<Url>,
 }
 
 /// A link that the person has to follow. Its flow is durable.

@@ -174,10 +174,8 @@ mod tests {
     #[test]
     fn what_is_no_mail_or_has_an_address_that_cannot_be_read_is_not_judged() {
         let read = |structured: serde_json::Value| {
-            mail_recipients(&Output {
-                text: String::new(),
-                structured: structured.as_object().cloned(),
-            })
+            let structured = structured.as_object().cloned();
+            mail_recipients(&Output::new(String::new(), structured))
         };
         let one = json!({ "email": "Ada@Example.org" });
         let all = ["ada@example.org".to_owned()];

@@ -137,7 +137,7 @@ fn repeated(kept: Option<&str>, at: Timestamp) -> Result<Output, ToolError> {
         let shown = structured.clone().map(Value::Object).unwrap_or_default();
         serde_json::to_string_pretty(&shown).unwrap_or_default()
     });
-    let mut output = Output { text, structured };
+    let mut output = Output::new(text, structured);
     output.warn(&note);
     Ok(output)
 }

@@ -9,7 +9,7 @@ use valetkey_toolkits::output::Output;
 
 use crate::audit::{self, AuditKind, AuditOutcome, Event, Hex};
 use crate::broker::{Broker, BrokerError, Granted};
-use crate::call::{Call, Calls, Outcome, Stop};
+use crate::call::{Calls, Heading, Outcome, Stop};
 use crate::clock::Clock;
 
 /// What is known of a call so far. When it is dropped before [`Recording::finish`], because the
@@ -28,17 +28,16 @@ pub(super) struct Recording {
 
 impl Recording {
     /// The call has arrived.
-    pub(super) fn begin(calls: &Calls, call: Call<'_>) -> Self {
+    pub(super) fn begin(calls: &Calls, call: Heading<'_>) -> Self {
         let at = calls.clock.now();
         let event = Event::new(AuditKind::Call, AuditOutcome::Cancelled, call.caller, at);
-        // Of the groups of scopes, the one that is asked for is the one that is needed.
-        let scopes = call.tool.scopes.iter().filter_map(|group| group.first());
         let event = Event {
             client: call.client_name.map(str::to_owned),
-            tool: Some(call.tool.name.to_string()),
-            scopes: scopes.map(ToString::to_string).collect(),
+            tool: Some(call.tool.to_owned()),
+            provider: call.provider.map(str::to_owned),
+            scopes: call.scopes,
             arguments: Some(Hex(audit::digest(call.arguments))),
-            ..event.provider(&call.tool.provider)
+            ..event
         };
         Self {
             broker: calls.broker.clone(),

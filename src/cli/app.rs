@@ -7,6 +7,7 @@ use std::sync::Arc;
 use valetkey_toolkits::tool::Tool;
 
 use crate::broker::{Broker, Settings};
+use crate::builtin::{BuiltIn, Toolbox};
 use crate::call::off::{self, Off};
 use crate::call::{Calls, Confirmations};
 use crate::cli::custom::{self, LeftOut};
@@ -16,6 +17,7 @@ use crate::config::error::ConfigError;
 use crate::config::tool_pattern::ToolPattern;
 use crate::consent::listener;
 use crate::http::Http;
+use crate::spill::Spill;
 
 /// The parts of a running Valetkey. Made without touching the store or the network.
 #[derive(Debug)]
@@ -32,7 +34,7 @@ pub struct App {
     pub tools: Arc<Vec<Tool>>,
     /// The toolkits of `toolkits.paths` that cannot be used, with the reasons.
     pub left_out: Vec<LeftOut>,
-    /// The tools that the configuration turns off, and why.
+    /// The tools of these that the configuration turns off, and why.
     pub off: Arc<Vec<(Tool, Off)>>,
     /// The patterns of `toolkits.tools` that fit no tool.
     pub loose: Vec<ToolPattern>,
@@ -72,7 +74,9 @@ impl App {
         }
         tools.extend(custom.tools);
         let names = valetkey_toolkits::all().into_iter().chain(tools.clone());
-        let names: BTreeSet<String> = names.map(|tool| tool.name.into_owned()).collect();
+        let ours = BuiltIn::ALL.map(|tool| tool.name().to_owned());
+        let names = names.map(|tool| tool.name.into_owned()).chain(ours);
+        let names: BTreeSet<String> = names.collect();
         let mut on = Vec::new();
         let mut turned_off = Vec::new();
         for tool in tools {
@@ -112,8 +116,16 @@ impl App {
         Ok(())
     }
 
-    /// What runs a tool.
-    pub fn calls(&self) -> Calls {
+    /// Every tool, and what runs one.
+    pub fn toolbox(&self) -> Toolbox {
+        Toolbox {
+            calls: self.calls(),
+            config: Arc::clone(&self.config),
+            tools: Arc::clone(&self.tools),
+        }
+    }
+
+    fn calls(&self) -> Calls {
         Calls {
             broker: self.broker.clone(),
             http: self.http.clone(),
@@ -121,6 +133,7 @@ impl App {
             confirmations: Confirmations::new(&self.config.policy),
             off: Arc::clone(&self.off),
             allowed: Arc::clone(&self.config.policy.allowed),
+            spill: Spill::new(self.config.store_dir.clone(), self.clock.clone()),
         }
     }
 }

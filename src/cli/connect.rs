@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use serde::Serialize;
-use valetkey_toolkits::tool::Tool;
 
 use crate::broker::{Access, ConnectionView, Renamed, Requirement};
+use crate::builtin::connections_connect::least;
 use crate::caller::Caller;
 use crate::cli::alias::parse;
 use crate::cli::app::App;
@@ -235,46 +235,19 @@ struct Wanted<'a> {
 }
 
 fn requirement(app: &App, args: &Args) -> Requirement {
-    let entries = app.broker.providers();
-    let named = entries
-        .iter()
-        .find(|entry| entry.id() == args.provider || entry.name() == args.provider);
-    let tools: Vec<&Tool> = app
-        .tools
-        .iter()
-        .filter(|tool| {
-            named.is_some_and(|entry| entry.name() == tool.provider || entry.id() == tool.provider)
-        })
-        .collect();
-    let is_id = entries.iter().any(|entry| entry.id() == args.provider);
+    let (toolkit, scopes) = least(app.broker.providers(), &app.tools, &args.provider);
     Requirement {
-        // A toolkit may have an entry of its own; an entry that is named is meant.
-        toolkit: match tools.first() {
-            Some(tool) if !is_id => tool.toolkit.to_string(),
-            _ => String::new(),
-        },
+        toolkit,
         provider: args.provider.clone(),
         account: args.account.clone(),
         scopes: if args.scopes.is_empty() {
-            least_scopes(&tools)
+            scopes
         } else {
             args.scopes.iter().map(|one| vec![one.clone()]).collect()
         },
         read_only: false,
         client_name: Some("valetkey connect".to_owned()),
     }
-}
-
-/// Every group of scopes that one of the tools needs, once.
-fn least_scopes(tools: &[&Tool]) -> Vec<Vec<String>> {
-    let mut groups: Vec<Vec<String>> = Vec::new();
-    for group in tools.iter().flat_map(|tool| tool.scopes.iter()) {
-        let group: Vec<String> = group.iter().map(ToString::to_string).collect();
-        if !groups.contains(&group) {
-            groups.push(group);
-        }
-    }
-    groups
 }
 
 /// What the connection lacks of what was required.

@@ -8,9 +8,10 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::broker::ConnectionView;
+use crate::builtin::ledger::Ledger;
 use crate::caller::Caller;
 use crate::cli::app::App;
-use crate::cli::ledger::Ledger;
+use crate::cli::ledger;
 use crate::cli::output::{BAD, BOLD, DIM, Exit, GOOD, progress, result, styled, visible};
 use crate::store::records::ConnectionState;
 
@@ -83,7 +84,7 @@ pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
         .iter()
         .map(|view| Listed {
             row: Row::new(view),
-            ledger: Ledger::new(&app, view),
+            ledger: Ledger::new(&app.broker, &app.config, &app.tools, view),
         })
         .collect();
     let text = if rows.is_empty() {
@@ -135,6 +136,6 @@ fn text(Listed { row, ledger }: &Listed, zone: &TimeZone) -> String {
         row.id, row.provider_id
     );
     writeln!(text, "  {}", styled(DIM, &facts)).expect("a string takes everything");
-    text.push_str(&ledger.text(row.reason.is_none()));
+    text.push_str(&ledger::text(ledger, row.reason.is_none()));
     text
 }

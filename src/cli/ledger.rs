@@ -1,165 +1,61 @@
-//! What a connection's scopes are good for: what was asked for, what was granted, and which of the
-//! enabled tools that lets work.
+//! What a connection's scopes are good for, for people.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use serde::Serialize;
-use valetkey_toolkits::tool::Tool;
-
-use crate::broker::ConnectionView;
-use crate::cli::app::App;
+use crate::builtin::ledger::Ledger;
 use crate::cli::output::{BAD, DIM, GOOD, styled, visible};
-use crate::oauth::provider::Provider;
 
-/// The ledger of one connection.
-#[derive(Debug, Serialize)]
-pub(super) struct Ledger {
-    /// Every scope that was asked for or granted.
-    permissions: Vec<Line>,
-    /// Every enabled tool that can use the connection.
-    tools: Vec<Use>,
-    /// What is wrong with the combination of scopes.
-    warnings: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Line {
-    scope: String,
-    /// In plain words.
-    allows: String,
-    /// None: the row is of a version that did not note it.
-    asked: Option<bool>,
-    granted: bool,
-    /// The tools that need it, or could do with it.
-    unlocks: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Use {
-    tool: String,
-    works: bool,
-    missing_scopes: BTreeSet<String>,
-}
-
-impl Ledger {
-    /// The ledger of a connection with the enabled tools.
-    pub(super) fn new(app: &App, view: &ConnectionView) -> Self {
-        let mut entries = app.broker.providers().iter();
-        let Some(entry) = entries.find(|entry| entry.id() == view.provider_id) else {
-            let gone = format!(
-                "The configuration has no provider entry `{}` any more, so no tool can use this \
-                 connection. Add the entry again, or disconnect.",
-                view.provider_id
-            );
-            return Self {
-                permissions: Vec::new(),
-                tools: Vec::new(),
-                warnings: vec![gone],
-            };
+/// The ledger of one connection. `works`: the connection itself does.
+pub(super) fn text(ledger: &Ledger, works: bool) -> String {
+    let mut text = String::new();
+    let mut line = |line: &str| writeln!(text, "  {line}").expect("a string takes everything");
+    for one in &ledger.permissions {
+        let granted = if one.granted {
+            styled(GOOD, "granted")
+        } else {
+            styled(BAD, "not granted")
         };
-        let chosen = &app.config.toolkits.providers;
-        let serves = |tool: &&Tool| match chosen.get(&*tool.toolkit) {
-            Some(id) => entry.id() == id,
-            None => entry.name() == tool.provider || entry.id() == tool.provider,
+        let unlocks = match one.unlocks.as_slice() {
+            [] => String::new(),
+            tools => format!(", for {}", tools.join(", ")),
         };
-        let tools: Vec<&Tool> = app.tools.iter().filter(serves).collect();
-        Self::of(entry, view, &tools)
+        let scope = styled(DIM, &visible(&one.scope));
+        line(&format!(
+            "{granted}  {}{unlocks}  {scope}",
+            visible(&one.allows)
+        ));
     }
-
-    fn of(entry: &Provider, view: &ConnectionView, tools: &[&Tool]) -> Self {
-        let scopes = view.asked.union(&view.scopes);
-        let needs = |tool: &&&Tool, scope: &str| {
-            let mut all = tool.scopes.iter().flat_map(|group| group.iter());
-            all.any(|one| *one == scope)
-        };
-        let restrictions = entry.restrictions(&view.scopes);
-        Self {
-            permissions: scopes
-                .map(|scope| Line {
-                    allows: entry.describe_scope(scope),
-                    asked: (!view.asked.is_empty()).then(|| view.asked.contains(scope)),
-                    granted: view.scopes.contains(scope),
-                    unlocks: tools
-                        .iter()
-                        .filter(|tool| needs(tool, scope))
-                        .map(|tool| tool.name.to_string())
-                        .collect(),
-                    scope: scope.clone(),
-                })
-                .collect(),
-            tools: tools
-                .iter()
-                .map(|tool| {
-                    let missing_scopes = entry.missing(&tool.scopes, &view.scopes);
-                    Use {
-                        tool: tool.name.to_string(),
-                        works: missing_scopes.is_empty(),
-                        missing_scopes,
-                    }
-                })
-                .collect(),
-            warnings: restrictions
-                .map(|restriction| {
-                    format!(
-                        "With {} in it {} refuses {}, whatever else is granted. A tool that needs \
-                         that asks for the other permissions anew, without this one.",
-                        restriction.scope, view.provider, restriction.refused
-                    )
-                })
-                .collect(),
-        }
+    let working: Vec<&str> = ledger
+        .tools
+        .iter()
+        .filter(|tool| tool.works)
+        .map(|tool| tool.tool.as_str())
+        .collect();
+    if works && !working.is_empty() {
+        line(&format!("works: {}", working.join(", ")));
     }
-
-    /// For people. `works`: the connection itself does.
-    pub(super) fn text(&self, works: bool) -> String {
-        let mut text = String::new();
-        let mut line = |line: &str| writeln!(text, "  {line}").expect("a string takes everything");
-        for one in &self.permissions {
-            let granted = if one.granted {
-                styled(GOOD, "granted")
-            } else {
-                styled(BAD, "not granted")
-            };
-            let unlocks = match one.unlocks.as_slice() {
-                [] => String::new(),
-                tools => format!(", for {}", tools.join(", ")),
-            };
-            let scope = styled(DIM, &visible(&one.scope));
-            line(&format!(
-                "{granted}  {}{unlocks}  {scope}",
-                visible(&one.allows)
-            ));
-        }
-        let working: Vec<&str> = self
-            .tools
-            .iter()
-            .filter(|tool| tool.works)
-            .map(|tool| tool.tool.as_str())
-            .collect();
-        if works && !working.is_empty() {
-            line(&format!("works: {}", working.join(", ")));
-        }
-        for tool in self.tools.iter().filter(|tool| !tool.works) {
-            let missing: Vec<&str> = tool.missing_scopes.iter().map(String::as_str).collect();
-            line(&format!(
-                "{} needs {}: call it, and it asks for that",
-                tool.tool,
-                missing.join(" and ")
-            ));
-        }
-        for warning in &self.warnings {
-            line(&format!("{} {warning}", styled(BAD, "Warning:")));
-        }
-        text
+    for tool in ledger.tools.iter().filter(|tool| !tool.works) {
+        let missing: Vec<&str> = tool.missing_scopes.iter().map(String::as_str).collect();
+        line(&format!(
+            "{} needs {}: call it, and it asks for that",
+            tool.tool,
+            missing.join(" and ")
+        ));
     }
+    for warning in &ledger.warnings {
+        line(&format!("{} {warning}", styled(BAD, "Warning:")));
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
+    use valetkey_toolkits::tool::Tool;
+
     use super::*;
     use crate::cli::named::view;
     use crate::config::provider::ProviderEntry;
+    use crate::oauth::provider::Provider;
 
     const READ: &str = "https://www.googleapis.com/auth/gmail.readonly";
     const SEND: &str = "https://www.googleapis.com/auth/gmail.send";
@@ -206,7 +102,7 @@ mod tests {
         ]);
         assert_eq!(json["tools"], expected);
 
-        let text = plain(&ledger.text(true));
+        let text = plain(&super::text(&ledger, true));
         for needed in [
             "not granted  send email as you, for gmail_send_email",
             "works: gmail_search",
@@ -214,7 +110,7 @@ mod tests {
         ] {
             assert!(text.contains(needed), "{needed}: {text}");
         }
-        assert!(!plain(&ledger.text(false)).contains("works:"));
+        assert!(!plain(&super::text(&ledger, false)).contains("works:"));
         assert!(!text.contains("Warning"));
     }
 
@@ -234,7 +130,7 @@ mod tests {
         let ledger = ledger(&[METADATA, READ, SEND], &[METADATA, READ, SEND]);
         let works: Vec<bool> = ledger.tools.iter().map(|tool| tool.works).collect();
         assert_eq!(works, [false, true], "search is spoiled, sending is not");
-        let text = plain(&ledger.text(true));
+        let text = plain(&super::text(&ledger, true));
         assert!(text.contains("Warning: With https://www.googleapis.com/auth/gmail.metadata"));
         assert!(
             text.contains(&format!("gmail_search needs {READ}")),

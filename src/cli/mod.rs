@@ -29,6 +29,7 @@ pub mod stdio;
 pub mod toolkit;
 pub mod tools;
 pub mod vacuum;
+mod version;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,7 +40,13 @@ use crate::cli::app::App;
 
 /// MCP server whose Gmail, Slack and GitHub tools act with each user's own OAuth grant.
 #[derive(Debug, Parser)]
-#[command(name = "valetkey", version, max_term_width = 100, after_help = output::EXIT_CODES)]
+#[command(
+    name = "valetkey",
+    disable_version_flag = true,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    after_help = output::EXIT_CODES
+)]
 pub struct Cli {
     /// The configuration file.
     ///
@@ -49,9 +56,17 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
+    /// Print the version.
+    #[arg(short = 'V', long)]
+    pub version: bool,
+
+    /// With `--version`: print the version and a digest of the list of tools as JSON.
+    #[arg(long, requires = "version")]
+    pub json: bool,
+
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 /// The commands.
@@ -82,6 +97,13 @@ pub enum Command {
     Demo(demo::Args),
 }
 
+impl Cli {
+    /// See [`Command::log_filter`].
+    pub fn log_filter(&self) -> Option<&'static str> {
+        self.command.as_ref().and_then(Command::log_filter)
+    }
+}
+
 impl Command {
     /// What is logged when `VALETKEY_LOG` does not say: a command for people tells them itself how
     /// it goes, and logs what went wrong and what they have to keep.
@@ -97,20 +119,27 @@ impl Command {
 
 /// Runs a command. The exit code is 0 when it did what it was asked to.
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    match cli.command {
+    if cli.version {
+        return version::run(cli.config.as_deref(), cli.json);
+    }
+    let Some(wanted) = cli.command else {
+        return Err(output::Usage(
+            "Say what to do; `valetkey --help` lists the commands.".to_owned(),
+        )
+        .into());
+    };
+    match wanted {
         // It brings a configuration of its own.
         Command::Demo(args) => return demo::run(args).await,
         // It tells what is wrong with the configuration.
         Command::Doctor(args) => return doctor::run(cli.config.as_deref(), args).await,
+        // Whoever writes a toolkit may have no configuration yet.
+        Command::Toolkit(args) => return toolkit::run(cli.config.as_deref(), args),
         _ => {}
-    }
-    // Whoever writes a toolkit may have no configuration yet.
-    if let Command::Toolkit(args) = cli.command {
-        return toolkit::run(cli.config.as_deref(), args);
     }
     let app = App::start(cli.config.as_deref())?;
     let broker = app.broker.clone();
-    let ended = command(app, cli.command).await;
+    let ended = command(app, wanted).await;
     // At once, so that another process need not wait for the end of this one.
     broker.leave();
     ended
@@ -128,12 +157,13 @@ async fn command(app: App, command: Command) -> anyhow::Result<ExitCode> {
         Command::RevokeUser(args) => revoke_user::run(app, args).await,
         Command::Audit(args) => audit::run(app, args).await,
         Command::Tools(args) => tools::run(app, args).await,
-        Command::Toolkit(args) => toolkit::run(None, args),
         Command::Call(args) => call::run(app, args).await,
         Command::Key(args) => key::run(app, args).await,
         Command::Export(args) => export::run(app, args).await,
         Command::Import(args) => import::run(app, args).await,
         Command::Vacuum(args) => vacuum::run(app, args).await,
-        Command::Demo(_) | Command::Doctor(_) => unreachable!("they have no app"),
+        Command::Demo(_) | Command::Doctor(_) | Command::Toolkit(_) => {
+            unreachable!("they have no app")
+        }
     }
 }

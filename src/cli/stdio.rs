@@ -12,7 +12,7 @@ use crate::mcp::stdio;
 pub async fn run(app: App) -> anyhow::Result<ExitCode> {
     app.check_patterns()?;
     let stop = signals::end()?;
-    let handler = Handler::new(app.calls(), app.config, app.tools, Caller::local());
+    let handler = Handler::new(app.toolbox(), Caller::local());
     stdio::serve(handler, stop).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,13 +1,14 @@
 //! `valetkey tools`: what an MCP client can call.
 
-use std::borrow::Cow;
 use std::fmt::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use valetkey_toolkits::tool::{Annotations, Tool};
+use valetkey_toolkits::tool::Annotations;
 
+use crate::builtin::{AnyTool, Toolbox};
 use crate::cli::app::App;
 use crate::cli::custom::LeftOut;
 use crate::cli::output::{BAD, BOLD, DIM, Exit, result, styled, visible};
@@ -26,14 +27,15 @@ pub struct Args {
 struct Row<'a> {
     name: &'a str,
     title: &'a str,
-    toolkit: &'a str,
-    provider: &'a str,
+    /// None: it is one of Valetkey's own.
+    toolkit: Option<&'a str>,
+    provider: Option<&'a str>,
     description: &'a str,
     /// Of every group one is needed; the first is the one asked for.
-    scopes: &'a [Vec<Cow<'static, str>>],
+    scopes: Vec<Vec<&'a str>>,
     annotations: Hints,
-    input_schema: &'a Map<String, Value>,
-    output_schema: Option<&'a Map<String, Value>>,
+    input_schema: Arc<Map<String, Value>>,
+    output_schema: Option<Arc<Map<String, Value>>>,
 }
 
 /// The annotations as MCP names them (`ToolAnnotations`).
@@ -51,51 +53,47 @@ struct Hints {
 }
 
 impl<'a> Row<'a> {
-    fn new(tool: &'a Tool) -> Self {
+    fn new(tool: AnyTool<'a>) -> Self {
         let Annotations {
             read_only,
             destructive,
             idempotent,
             open_world,
-        } = tool.annotations;
+        } = tool.annotations();
         Self {
-            name: &tool.name,
-            title: &tool.title,
-            toolkit: &tool.toolkit,
-            provider: &tool.provider,
-            description: &tool.description,
-            scopes: &tool.scopes,
+            name: tool.name(),
+            title: tool.title(),
+            toolkit: tool.toolkit(),
+            provider: tool.provider(),
+            description: tool.description(),
+            scopes: tool.scopes(),
             annotations: Hints {
                 read_only_hint: read_only,
                 destructive_hint: destructive,
                 idempotent_hint: idempotent,
                 open_world_hint: open_world,
             },
-            input_schema: &tool.input_schema,
-            output_schema: tool.output_schema.as_deref(),
+            input_schema: tool.input_schema(),
+            output_schema: tool.output_schema(),
         }
     }
 }
 
 /// Runs the command.
 pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
-    let rows: Vec<Row<'_>> = app.tools.iter().map(Row::new).collect();
-    let text = if rows.is_empty() {
-        "No tool is enabled. See toolkits.enabled in the configuration.".to_owned()
-    } else {
-        list(&app.tools)
-    };
-    let text = text + &off(&app) + &left_out(&app.left_out);
+    let toolbox = app.toolbox();
+    let rows: Vec<Row<'_>> = toolbox.all().map(Row::new).collect();
+    let text = list(toolbox.all()) + &off(&app, &toolbox) + &left_out(&app.left_out);
     result(args.json, &rows, &text)?;
     std::future::ready(Ok(Exit::Done.into())).await
 }
 
 /// What the configuration turns off, and its patterns that turn nothing on or off.
-fn off(app: &App) -> String {
+fn off(app: &App, toolbox: &Toolbox) -> String {
     let mut text = String::new();
-    for (tool, off) in app.off.iter() {
+    for (tool, off) in toolbox.all_off() {
         let heading = styled(DIM, "off by policy");
-        writeln!(text, "{heading}  {} ({})", tool.name, off.key())
+        writeln!(text, "{heading}  {} ({})", tool.name(), off.key())
             .expect("a string takes everything");
     }
     for pattern in &app.loose {
@@ -117,26 +115,31 @@ fn left_out(left_out: &[LeftOut]) -> String {
     text
 }
 
-fn list(tools: &[Tool]) -> String {
+fn list<'a>(tools: impl Iterator<Item = AnyTool<'a>>) -> String {
     let mut text = String::new();
-    let mut toolkit = "";
+    let mut heading = String::new();
     for tool in tools {
-        if tool.toolkit != toolkit {
-            toolkit = &tool.toolkit;
-            let heading = if tool.provider == toolkit {
-                styled(BOLD, toolkit)
-            } else {
-                styled(BOLD, &format!("{toolkit}, with {}", tool.provider))
-            };
-            writeln!(text, "{heading}").expect("a string takes everything");
+        let above = match (tool.toolkit(), tool.provider()) {
+            (Some(toolkit), Some(provider)) if toolkit != provider => {
+                format!("{}, with {provider}", styled(BOLD, toolkit))
+            }
+            (toolkit, _) => styled(BOLD, toolkit.unwrap_or("valetkey")),
+        };
+        if above != heading {
+            writeln!(text, "{above}").expect("a string takes everything");
+            heading = above;
         }
-        let name = styled(BOLD, &tool.name);
-        let hints = hints(tool.annotations);
-        let scopes: Vec<String> = tool.scopes.iter().map(|group| group.join(" or ")).collect();
+        let name = styled(BOLD, tool.name());
+        let hints = hints(tool.annotations());
+        let scopes: Vec<String> = tool
+            .scopes()
+            .iter()
+            .map(|group| group.join(" or "))
+            .collect();
         writeln!(
             text,
             "  {name}  {hints}\n      {}",
-            first_paragraph(&tool.description)
+            first_paragraph(tool.description())
         )
         .expect("a string takes everything");
         if !scopes.is_empty() {

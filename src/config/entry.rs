@@ -167,6 +167,10 @@ pub(super) fn provider(
     if let Some(base_url) = api.as_ref().and_then(|api| api.base_url.as_ref()) {
         entry.api_base_url = Some(url(reader, "api.base_url", base_url, address::base)?);
     }
+    if let Some(origins) = api.as_ref().and_then(|api| api.file_origins.as_ref()) {
+        let origin = |text| url(reader, "api.file_origins", text, address::origin);
+        entry.file_origins = Some(origins.iter().map(origin).collect::<Result<_, _>>()?);
+    }
     Ok(entry)
 }
 

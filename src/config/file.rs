@@ -114,6 +114,7 @@ pub(super) struct TriggersForm {
 #[serde(deny_unknown_fields)]
 pub(super) struct ApiForm {
     pub(super) base_url: Option<Text>,
+    pub(super) file_origins: Option<Vec<Text>>,
 }
 
 /// `server`.

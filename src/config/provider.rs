@@ -43,8 +43,11 @@ pub struct ProviderEntry {
     pub user_info_request: Request,
     /// `oauth2.token_introspection_request`.
     pub introspection_request: Request,
-    /// `api.base_url`: the only origin that this provider's tokens go to. Its path ends in a slash.
+    /// `api.base_url`: the origin that this provider's tokens go to. Its path ends in a slash.
     pub api_base_url: Option<Url>,
+    /// `api.file_origins`: further origins of the provider that its tokens go to, because it keeps
+    /// files there; none when not said.
+    pub file_origins: Option<Vec<Url>>,
 }
 
 impl ProviderEntry {
@@ -66,6 +69,7 @@ impl ProviderEntry {
             user_info_request: Request::default(),
             introspection_request: Request::default(),
             api_base_url: None,
+            file_origins: None,
         }
     }
 }

@@ -4,31 +4,28 @@ use std::sync::Arc;
 
 use rmcp::model::{self, CacheScope, ListToolsResult, ToolAnnotations};
 use serde_json::{Map, Value, json};
-use valetkey_toolkits::tool::Tool;
+
+use crate::builtin::{AnyTool, Toolbox};
+
+use crate::audit::{self, Hex};
 
 /// How long a client may keep the list, in milliseconds (`ttlMs`, MCP 2026-07-28). It changes only
 /// with the configuration, and so with a new process.
 const TTL_MS: u64 = 300_000;
 
-/// The tools and their listing.
+/// The listing of the tools.
 #[derive(Debug)]
 pub(super) struct Catalog {
-    tools: Arc<Vec<Tool>>,
     listed: ListToolsResult,
 }
 
 impl Catalog {
-    pub(super) fn new(tools: Arc<Vec<Tool>>) -> Self {
-        let mut listed = ListToolsResult::with_all_items(tools.iter().map(list).collect());
+    pub(super) fn new(toolbox: &Toolbox) -> Self {
+        let mut listed = ListToolsResult::with_all_items(toolbox.all().map(list).collect());
         listed.ttl_ms = Some(TTL_MS);
         // The list will depend on the caller where policies do; a shared cache must not keep it.
         listed.cache_scope = Some(CacheScope::Private);
-        Self { tools, listed }
-    }
-
-    /// The tool with this name.
-    pub(super) fn get(&self, name: &str) -> Option<&Tool> {
-        self.tools.iter().find(|tool| tool.name == name)
+        Self { listed }
     }
 
     /// The answer to `tools/list`. The schemas in it are shared, not copied.
@@ -42,21 +39,31 @@ impl Catalog {
     }
 }
 
-fn list(tool: &Tool) -> model::Tool {
-    let mut listed = model::Tool::new(
-        tool.name.clone(),
-        tool.description.clone(),
-        Arc::clone(&tool.input_schema),
-    );
-    listed.title = Some(tool.title.to_string());
-    let output = tool.output_schema.as_deref();
-    listed.output_schema = output.map(|result| Arc::new(or_failure(result)));
+/// SHA-256 of the answer to `tools/list` in one form, for whoever wants to notice a change.
+pub fn digest_of_tools(toolbox: &Toolbox) -> Hex<32> {
+    let listed: Vec<Value> = toolbox
+        .all()
+        .map(|tool| serde_json::to_value(list(tool)).expect("a tool's listing is plain data"))
+        .collect();
+    Hex(audit::digest(&Map::from_iter([(
+        "tools".to_owned(),
+        Value::Array(listed),
+    )])))
+}
+
+fn list(tool: AnyTool<'_>) -> model::Tool {
+    let description = tool.description().to_owned();
+    let mut listed = model::Tool::new(tool.name().to_owned(), description, tool.input_schema());
+    listed.title = Some(tool.title().to_owned());
+    let output = tool.output_schema();
+    listed.output_schema = output.map(|result| Arc::new(or_failure(&result)));
+    let hints = tool.annotations();
     listed.annotations = Some(ToolAnnotations::from_raw(
-        Some(tool.title.to_string()),
-        Some(tool.annotations.read_only),
-        Some(tool.annotations.destructive),
-        Some(tool.annotations.idempotent),
-        Some(tool.annotations.open_world),
+        Some(tool.title().to_owned()),
+        Some(hints.read_only),
+        Some(hints.destructive),
+        Some(hints.idempotent),
+        Some(hints.open_world),
     ));
     listed
 }

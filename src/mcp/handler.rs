@@ -1,29 +1,30 @@
 //! What this server answers to which request.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rmcp::ServerHandler;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorCode, ErrorData,
-    Implementation, ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerCapabilities,
-    ServerConfig,
+    Implementation, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
+    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ResourceContents,
+    ServerCapabilities, ServerConfig,
 };
 use rmcp::service::{RequestContext, RoleServer};
+use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
-use valetkey_toolkits::tool::Tool;
 
 use crate::audit::Hex;
+use crate::broker::Broker;
+use crate::builtin::{AnyCall, AnyTool, BuiltIn, Toolbox};
+use crate::call::Outcome;
 use crate::call::off::Off;
-use crate::call::{Call, Calls};
 use crate::caller::Caller;
-use crate::config::Config;
 use crate::mcp::answer::{self, Client, Way};
 use crate::mcp::catalog::Catalog;
 use crate::mcp::request_state::RequestStates;
-use crate::mcp::result;
+use crate::mcp::result::{self, SCHEME};
 use crate::mcp::turn::{Answer, Retry, Turn};
 
 const INSTRUCTIONS: &str = "Tools of Gmail, Slack and GitHub that act as the user, with the \
@@ -34,8 +35,7 @@ const INSTRUCTIONS: &str = "Tools of Gmail, Slack and GitHub that act as the use
 /// The server side of one client. Cheap to make: nothing is opened before a tool is called.
 #[derive(Debug)]
 pub struct Handler {
-    calls: Calls,
-    config: Arc<Config>,
+    toolbox: Toolbox,
     caller: Caller,
     catalog: Catalog,
     states: RequestStates,
@@ -46,19 +46,23 @@ pub struct Handler {
 }
 
 impl Handler {
-    /// Serves `tools` to `caller`.
-    pub fn new(calls: Calls, config: Arc<Config>, tools: Arc<Vec<Tool>>, caller: Caller) -> Self {
+    /// Serves the tools of `toolbox` to `caller`.
+    pub fn new(toolbox: Toolbox, caller: Caller) -> Self {
+        let calls = &toolbox.calls;
         let states = RequestStates::new(calls.broker.clone(), calls.clock.clone());
-        let info = ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .build();
+        let info = ServerConfig::new(capabilities)
             .with_server_info(
                 Implementation::new("valetkey", env!("CARGO_PKG_VERSION")).with_title("Valetkey"),
             )
             .with_instructions(INSTRUCTIONS);
         Self {
-            calls,
-            config,
+            catalog: Catalog::new(&toolbox),
+            toolbox,
             caller,
-            catalog: Catalog::new(tools),
             states,
             info,
             resumed: AtomicBool::new(false),
@@ -70,14 +74,14 @@ impl Handler {
     /// first request of a client that stays must not wait for the store.
     pub(super) fn resume_once(&self) {
         if !self.resumed.swap(true, Ordering::Relaxed) {
-            self.calls.broker.stand_by();
+            self.broker().stand_by();
         }
     }
 
     /// What stands for the caller in the log. None when the vault, whose key makes it, does not
     /// open, which a call tells, or when there is none because nothing is configured.
     async fn user(&self) -> Option<String> {
-        let broker = &self.calls.broker;
+        let broker = self.broker();
         if broker.providers().is_empty() {
             return None;
         }
@@ -88,32 +92,35 @@ impl Handler {
     /// Answers a call of a tool that is off: it is in no list, and known by name all the same.
     async fn refuse(
         &self,
-        tool: &Tool,
-        off: Off,
+        (tool, off): (AnyTool<'_>, Off),
         request: CallToolRequestParams,
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let implementation = context.client_info();
-        let call = Call {
+        let call = AnyCall {
             caller: &self.caller,
             tool,
             arguments: &request.arguments.unwrap_or_default(),
             client_name: implementation.as_ref().map(|client| client.name.as_str()),
             confirmed: None,
         };
-        self.calls.refuse(call, "policy").await;
+        self.toolbox.refuse(call, "policy").await;
         tracing::info!(
-            tool.name = &*tool.name,
-            provider = &*tool.provider,
+            tool.name = tool.name(),
+            provider = tool.provider(),
             outcome = "refused",
             "tool call"
         );
-        Ok(result::failed(&off.error(&tool.name)).into())
+        Ok(result::failed(&off.error(tool.name())).into())
+    }
+
+    fn broker(&self) -> &Broker {
+        &self.toolbox.calls.broker
     }
 
     async fn call(
         &self,
-        tool: &Tool,
+        tool: AnyTool<'_>,
         request: CallToolRequestParams,
         context: &RequestContext<RoleServer>,
     ) -> Answer {
@@ -125,9 +132,9 @@ impl Handler {
             capabilities: capabilities.as_ref(),
             implementation: implementation.as_ref(),
         };
-        let mut way = answer::way(client, self.config.elicitation);
+        let mut way = answer::way(client, self.toolbox.config.elicitation);
         let form_way = answer::form_way(client);
-        if way == Way::Request && self.config.server.hold.is_zero() {
+        if way == Way::Request && self.toolbox.config.server.hold.is_zero() {
             // A call that may not stay open cannot ask meanwhile.
             way = Way::Text;
         }
@@ -140,9 +147,9 @@ impl Handler {
                 responses: request.input_responses,
             });
         let turn = Turn {
-            calls: &self.calls,
+            toolbox: &self.toolbox,
             states: &self.states,
-            limits: &self.config.server,
+            limits: &self.toolbox.config.server,
             caller: &self.caller,
             tool,
             arguments: &request.arguments.unwrap_or_default(),
@@ -181,10 +188,10 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        if let Some((tool, off)) = self.calls.off(&request.name) {
-            return self.refuse(tool, off, request, &context).await;
+        if let Some(off) = self.toolbox.off(&request.name) {
+            return self.refuse(off, request, &context).await;
         }
-        let Some(tool) = self.catalog.get(&request.name) else {
+        let Some(tool) = self.toolbox.get(&request.name) else {
             let name: Cow<'_, str> = request.name.chars().take(64).collect();
             return Err(ErrorData::invalid_params(
                 format!("Unknown tool: {name}. tools/list names the tools of this server."),
@@ -208,13 +215,48 @@ impl ServerHandler for Handler {
         };
         tracing::info!(
             user.id = user,
-            tool.name = &*tool.name,
-            provider = &*tool.provider,
+            tool.name = tool.name(),
+            provider = tool.provider(),
             outcome,
             duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "tool call"
         );
         answer
+    }
+
+    /// A page of a kept result, as `result_read` gives it: `result://{handle}`, from another place
+    /// than its beginning with `?offset=`. There is no list of them.
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let arguments = result_of(&request.uri);
+        let arguments = arguments.ok_or_else(|| unknown("There is no such resource here."))?;
+        if let Some((tool, off)) = self.toolbox.off(BuiltIn::ResultRead.name()) {
+            return Err(unknown(&off.error(tool.name()).to_string()));
+        }
+        let implementation = context.client_info();
+        let call = AnyCall {
+            caller: &self.caller,
+            tool: AnyTool::BuiltIn(BuiltIn::ResultRead),
+            arguments: &arguments,
+            client_name: implementation.as_ref().map(|client| client.name.as_str()),
+            confirmed: None,
+        };
+        let text = match self.toolbox.run(call).await {
+            Outcome::Finished(output) => output.text,
+            Outcome::Failed(error) => return Err(unknown(&error.to_string())),
+            Outcome::Broken(error) => {
+                return Err(ErrorData::internal_error(error.to_string(), None));
+            }
+            Outcome::Consent(_) | Outcome::Denied(_) | Outcome::Confirm(_) => {
+                return Err(unknown("There is no such resource here."));
+            }
+        };
+        let mut page = ReadResourceResult::new(vec![ResourceContents::text(text, request.uri)]);
+        page.meta = Some(result::trust());
+        Ok(page.into())
     }
 
     async fn on_custom_request(
@@ -225,7 +267,14 @@ impl ServerHandler for Handler {
         // The SDK brings a request of its own methods here when the parameters do not parse.
         if matches!(
             request.method.as_str(),
-            "tools/call" | "tools/list" | "server/discover" | "initialize" | "ping"
+            "tools/call"
+                | "tools/list"
+                | "resources/list"
+                | "resources/templates/list"
+                | "resources/read"
+                | "server/discover"
+                | "initialize"
+                | "ping"
         ) {
             return Err(ErrorData::invalid_params(
                 format!("The parameters do not fit {}.", request.method),
@@ -238,6 +287,26 @@ impl ServerHandler for Handler {
             None,
         ))
     }
+}
+
+/// The arguments of `result_read` that an address stands for.
+fn result_of(uri: &str) -> Option<Map<String, Value>> {
+    let rest = uri.strip_prefix(SCHEME)?;
+    let (handle, offset) = match rest.split_once("?offset=") {
+        Some((handle, offset)) => (handle, offset.parse::<usize>().ok()?),
+        None => (rest, 0),
+    };
+    let arguments = [("handle", json!(handle)), ("offset", json!(offset))];
+    Some(
+        arguments
+            .map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .collect(),
+    )
+}
+
+fn unknown(message: &str) -> ErrorData {
+    ErrorData::resource_not_found(message.to_owned(), None)
 }
 
 fn is_modern(version: &ProtocolVersion) -> bool {

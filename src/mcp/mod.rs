@@ -17,3 +17,5 @@ mod result;
 pub mod stdio;
 mod turn;
 mod wire;
+
+pub use catalog::digest_of_tools;

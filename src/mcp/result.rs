@@ -10,27 +10,71 @@ use rmcp::model::{
 };
 use serde_json::{Value, json};
 use valetkey_toolkits::error::ToolError;
-use valetkey_toolkits::output::Output;
+use valetkey_toolkits::output::{Excerpt, Output};
 
 use crate::broker::{BrokerError, Consent, ConsentReason, Denied};
 use crate::mcp::hold::url_elicitation;
 use crate::mcp::request_state::StateError;
+use crate::spill;
 
 /// The key of our one elicitation in `inputRequests` and `inputResponses`.
 pub(super) const CONNECT: &str = "connect";
 
+/// The beginning of a kept result's address.
+pub(super) const SCHEME: &str = "result://";
+
+/// The key under which `_meta` says whose words a result holds. A prefix is labels with a slash
+/// after them, and none of MCP's own (MCP 2026-07-28, `_meta`); the program's name is one label,
+/// because it has no domain whose reverse it could use.
+const TRUST: &str = "valetkey/trust";
+
 /// `URLElicitationRequiredError` (MCP 2025-11-25, Elicitation).
 const URL_ELICITATION_REQUIRED: ErrorCode = ErrorCode(-32042);
 
-/// A finished tool. What it returns was written by strangers, and is marked so.
+/// A finished tool.
 pub(super) fn finished(output: Output) -> CallToolResult {
     let mut result = CallToolResult::success(vec![ContentBlock::text(output.text)]);
     result.structured_content = output.structured.map(Value::Object);
-    let mut meta = MetaObject::new();
-    meta.0
-        .insert("valetkey/trust".to_owned(), json!("untrusted"));
-    result.meta = Some(meta);
     result
+}
+
+/// The output with the excerpt as its text, and a last line that says how to read on, if the whole
+/// text is kept under `handle`.
+///
+/// The line is text and not a `resource_link` block: there are hosts that drop the whole result
+/// when they meet one (kirodotdev/Kiro#8960, langchain-ai/langchainjs#10005).
+pub(super) fn cut(mut output: Output, excerpt: Excerpt, handle: Option<&str>) -> Output {
+    let Excerpt { text, shown, all } = excerpt;
+    let on = match handle {
+        Some(handle) => format!(
+            "for {} minutes call result_read with handle={handle} and offset={shown} to read on, \
+             or with a query to search all of it (or read the resource {SCHEME}{handle})",
+            spill::LIFETIME.as_secs() / 60
+        ),
+        None => "the rest could not be kept: ask for less, for example with a smaller `limit`"
+            .to_owned(),
+    };
+    output.text = format!("{text}\n[truncated: {shown} of {all} characters are shown; {on}]");
+    let structured = output.structured.as_mut();
+    if let Some(Value::Array(warnings)) = structured.and_then(|facts| facts.get_mut("warnings")) {
+        // Nothing is missing here, but the host may show it cut as well.
+        let note = format!("The text of this result has {all} characters; {on}.");
+        warnings.push(note.into());
+    }
+    output
+}
+
+/// Marks a result that may hold words of others.
+pub(super) fn untrusted(mut result: CallToolResult) -> CallToolResult {
+    result.meta = Some(trust());
+    result
+}
+
+/// `_meta` of what others may have written.
+pub(super) fn trust() -> MetaObject {
+    let mut meta = MetaObject::new();
+    meta.0.insert(TRUST.to_owned(), json!("untrusted"));
+    meta
 }
 
 /// A tool that could not do its job.

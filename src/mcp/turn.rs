@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use rmcp::model::{CallToolResponse, ElicitationAction, ErrorData, InputResponses, ProgressToken};
+use rmcp::model::{
+    CallToolResponse, CallToolResult, ElicitationAction, ErrorData, InputResponses, ProgressToken,
+};
 use rmcp::service::{Peer, RoleServer};
 use serde_json::{Map, Value};
 use tokio::time::Instant;
-use valetkey_toolkits::tool::Tool;
+use valetkey_toolkits::output::Output;
 
 use crate::audit::Hex;
 use crate::broker::{Broker, BrokerError, Consent, FlowOutcome};
-use crate::call::{Call, Calls, Confirmation, Outcome};
+use crate::builtin::{AnyCall, AnyTool, Toolbox};
+use crate::call::{Confirmation, Outcome};
 use crate::caller::Caller;
 use crate::config::Server;
 use crate::mcp::answer::Way;
@@ -31,7 +34,7 @@ const FORM_LIFETIME: Duration = Duration::from_mins(10);
 #[derive(Debug)]
 pub(super) struct Turn<'a> {
     /// What runs a tool.
-    pub calls: &'a Calls,
+    pub toolbox: &'a Toolbox,
     /// What a client keeps for us.
     pub states: &'a RequestStates,
     /// How long a call may be held.
@@ -39,7 +42,7 @@ pub(super) struct Turn<'a> {
     /// On whose behalf.
     pub caller: &'a Caller,
     /// The tool.
-    pub tool: &'a Tool,
+    pub tool: AnyTool<'a>,
     /// Its arguments.
     pub arguments: &'a Map<String, Value>,
     /// What the client calls itself.
@@ -108,7 +111,7 @@ impl Turn<'_> {
                 Err(StateError::NotConfirmed) => return self.not_confirmed().await,
                 Err(refused) => {
                     let code = format!("request_state_{}", refused.reason());
-                    self.calls.refuse(self.call(None), &code).await;
+                    self.toolbox.refuse(self.call(None), &code).await;
                     return ("refused", Err(result::refused(&refused)));
                 }
             }
@@ -116,10 +119,16 @@ impl Turn<'_> {
         let mut waited = false;
         loop {
             // Boxed, so that a call that waits for the person does not carry this around.
-            let consent = match Box::pin(self.calls.run(self.call(at.confirmed))).await {
+            let consent = match Box::pin(self.toolbox.run(self.call(at.confirmed))).await {
                 Outcome::Consent(consent) => consent,
-                Outcome::Finished(output) => return done("finished", result::finished(output)),
-                Outcome::Failed(error) => return done("failed", result::failed(&error)),
+                Outcome::Finished(output) => {
+                    let shown = self.shown(output).await;
+                    return done("finished", result::untrusted(result::finished(shown)));
+                }
+                Outcome::Failed(error) => {
+                    let failed = result::failed(&error);
+                    return done("failed", self.marked(failed));
+                }
                 Outcome::Denied(denied) => return done("denied", result::denied(&denied)),
                 Outcome::Broken(error) => return broken(&error),
                 Outcome::Confirm(confirmation) => {
@@ -149,6 +158,31 @@ impl Turn<'_> {
                 Ok(false) => return done("link", result::link(&consent)),
                 Err(error) => return broken(&error),
             }
+        }
+    }
+
+    /// What fits into an answer, and how to read on.
+    async fn shown(&self, mut output: Output) -> Output {
+        let Some(excerpt) = output.excerpt.take() else {
+            return output;
+        };
+        let whole = std::mem::take(&mut output.text);
+        let spill = &self.toolbox.calls.spill;
+        let handle = match spill.keep(self.caller, self.tool.name(), whole).await {
+            Ok(handle) => Some(handle),
+            Err(error) => {
+                tracing::warn!(%error, "a long result could not be kept");
+                None
+            }
+        };
+        result::cut(output, excerpt, handle.as_deref())
+    }
+
+    /// Marks a failure where it may quote a provider.
+    fn marked(&self, failed: CallToolResult) -> CallToolResult {
+        match self.tool {
+            AnyTool::Toolkit(_) => result::untrusted(failed),
+            AnyTool::BuiltIn(_) => failed,
         }
     }
 
@@ -193,7 +227,7 @@ impl Turn<'_> {
             Some(_) => at.way = Way::Text,
             None => {}
         }
-        if !self.tool.annotations.read_only {
+        if !self.tool.annotations().read_only {
             self.states.redeem(&retry.state, state)?;
         }
         Ok(at)
@@ -235,17 +269,23 @@ impl Turn<'_> {
                         None
                     }
                     Said::No => Some(self.not_confirmed().await),
-                    Said::Nothing => Some(not_asked(asked)),
+                    Said::Nothing => Some(self.not_asked(asked).await),
                 }
             }
-            Way::Error | Way::Text => Some(not_asked(asked)),
+            Way::Error | Way::Text => Some(self.not_asked(asked).await),
         }
+    }
+
+    /// The preview: nobody could be asked.
+    async fn not_asked(&self, asked: Confirmation) -> Answer {
+        let shown = self.shown(confirm::not_asked(asked)).await;
+        done("confirm", result::untrusted(result::finished(shown)))
     }
 
     /// The person does not want it.
     async fn not_confirmed(&self) -> Answer {
         let refused = confirm::refused();
-        self.calls.refuse(self.call(None), "not_confirmed").await;
+        self.toolbox.refuse(self.call(None), "not_confirmed").await;
         done("failed", result::failed(&refused))
     }
 
@@ -293,8 +333,8 @@ impl Turn<'_> {
         }
     }
 
-    fn call(&self, confirmed: Option<Hex<16>>) -> Call<'_> {
-        Call {
+    fn call(&self, confirmed: Option<Hex<16>>) -> AnyCall<'_> {
+        AnyCall {
             caller: self.caller,
             tool: self.tool,
             arguments: self.arguments,
@@ -306,13 +346,13 @@ impl Turn<'_> {
     fn subject(&self) -> Subject<'_> {
         Subject {
             caller: self.caller,
-            tool: &self.tool.name,
+            tool: self.tool.name(),
             arguments: self.arguments,
         }
     }
 
     fn broker(&self) -> &Broker {
-        &self.calls.broker
+        &self.toolbox.calls.broker
     }
 }
 
@@ -322,14 +362,7 @@ fn action(responses: Option<&InputResponses>) -> Option<ElicitationAction> {
     serde_json::from_value(response.get("action")?.clone()).ok()
 }
 
-fn not_asked(confirmation: Confirmation) -> Answer {
-    done(
-        "confirm",
-        result::finished(confirm::not_asked(confirmation)),
-    )
-}
-
-fn done(outcome: &'static str, result: rmcp::model::CallToolResult) -> Answer {
+fn done(outcome: &'static str, result: CallToolResult) -> Answer {
     (outcome, Ok(result.into()))
 }
 

@@ -14,6 +14,7 @@ pub(super) const FACTS: Facts = Facts {
     revocation: Endpoint::None,
     user_info: Endpoint::None,
     api: None,
+    files: &[],
     issuer: None,
     pkce: true,
     scope_parameter: "scope",

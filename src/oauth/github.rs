@@ -21,6 +21,7 @@ pub(super) const FACTS: Facts = Facts {
     revocation: Endpoint::BelowApi(&["applications", "{client_id}", "grant"]),
     user_info: Endpoint::BelowApi(&["user"]),
     api: Some("https://api.github.com/"),
+    files: &[],
     issuer: Some("https://github.com/login/oauth"),
     pkce: true,
     scope_parameter: "scope",

@@ -17,6 +17,7 @@ pub(super) const FACTS: Facts = Facts {
     revocation: Endpoint::At("https://oauth2.googleapis.com/revoke"),
     user_info: Endpoint::At("https://openidconnect.googleapis.com/v1/userinfo"),
     api: Some("https://gmail.googleapis.com/"),
+    files: &[],
     issuer: Some("https://accounts.google.com"),
     pkce: true,
     scope_parameter: "scope",

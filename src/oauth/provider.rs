@@ -41,6 +41,7 @@ pub(super) struct Endpoints {
     pub(super) revocation: Option<Url>,
     pub(super) user_info: Option<Url>,
     api: Option<Url>,
+    files: Vec<Url>,
 }
 
 /// What is built in about a kind of provider. An entry's settings go first.
@@ -51,6 +52,8 @@ pub(super) struct Facts {
     pub(super) revocation: Endpoint,
     pub(super) user_info: Endpoint,
     pub(super) api: Option<&'static str>,
+    /// Further origins that take the token, because files are kept there.
+    pub(super) files: &'static [&'static str],
     /// The `iss` of its authorization responses (RFC 9207).
     pub(super) issuer: Option<&'static str>,
     pub(super) pkce: bool,
@@ -141,6 +144,7 @@ impl Provider {
             .iter()
             .copied()
             .chain([self.api_base_url()])
+            .chain(self.file_origins().iter().map(Some))
             .map(|url| url.map_or("", Url::as_str));
         #[expect(
             clippy::disallowed_methods,
@@ -268,10 +272,15 @@ impl Provider {
         self.entry.issuer.is_some()
     }
 
-    /// The only origin that tokens go to, with the path prefix of the API. None: the entry can be
+    /// The origin that tokens go to, with the path prefix of the API. None: the entry can be
     /// connected, its tools cannot run.
     pub fn api_base_url(&self) -> Option<&Url> {
         self.endpoints.api.as_ref()
+    }
+
+    /// The further origins that tokens go to, because the provider keeps files there.
+    pub fn file_origins(&self) -> &[Url] {
+        &self.endpoints.files
     }
 
     pub(super) fn facts(&self) -> &'static Facts {
@@ -354,6 +363,12 @@ impl Endpoints {
                 .or_else(|| default.filter(|_| !elsewhere).map(built_in))
         };
         let api = or_built_in(&entry.api_base_url, facts.api);
+        // Files are where the API is: a token for another one is not the public file host's.
+        let files = match &entry.file_origins {
+            Some(origins) => origins.clone(),
+            None if elsewhere || moved(entry.api_base_url.as_ref(), facts.api) => Vec::new(),
+            None => facts.files.iter().copied().map(built_in).collect(),
+        };
         let beside = |said: &Option<Url>, default: &Endpoint| match default {
             Endpoint::None => said.clone(),
             Endpoint::At(url) => or_built_in(said, Some(url)),
@@ -369,6 +384,7 @@ impl Endpoints {
             revocation: beside(&entry.revocation_request.endpoint, &facts.revocation),
             user_info: beside(&entry.user_info_request.endpoint, &facts.user_info),
             api,
+            files,
         }
     }
 }

@@ -21,6 +21,7 @@ pub(super) const FACTS: Facts = Facts {
     revocation: Endpoint::BelowApi(&["auth.revoke"]),
     user_info: Endpoint::BelowApi(&["auth.test"]),
     api: Some("https://slack.com/api/"),
+    files: &["https://files.slack.com"],
     issuer: None,
     // Switching an app to PKCE is one-way and makes it a public client.
     pkce: false,

@@ -334,7 +334,22 @@ async fn tools_lists_every_tool_with_scopes_annotations_and_schemas() {
     let world = world().await;
     let tools = run(&world, &["tools", "--json"]).await.json();
     let all = valetkey_toolkits::all();
-    assert_eq!(tools.as_array().unwrap().len(), all.len());
+    let ours: Vec<_> = tools.as_array().unwrap()[all.len()..].iter().collect();
+    let names: Vec<_> = ours
+        .iter()
+        .map(|row| row["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        ["connections_list", "connections_connect", "result_read"]
+    );
+    for row in ours {
+        assert_eq!(
+            (&row["provider"], &row["scopes"]),
+            (&json!(null), &json!([]))
+        );
+        assert_eq!(row["annotations"]["openWorldHint"], false);
+    }
     for (row, tool) in tools.as_array().unwrap().iter().zip(&all) {
         assert_eq!(row["name"], *tool.name);
         assert_eq!(row["provider"], *tool.provider);
@@ -349,4 +364,23 @@ async fn tools_lists_every_tool_with_scopes_annotations_and_schemas() {
         assert!(text.contains(&*tool.name), "{}", tool.name);
     }
     assert!(!text.contains('\u{1b}'), "no colours in a pipe");
+}
+
+#[tokio::test]
+async fn the_version_tells_a_digest_of_the_list_of_tools_that_stays_the_same() {
+    let world = world().await;
+    let plain = run(&world, &["--version"]).await;
+    let version = format!("valetkey {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!((plain.code, plain.stdout), (0, version));
+    let first = run(&world, &["--version", "--json"]).await.json();
+    assert_eq!(first["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(first["tools_sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(run(&world, &["-V", "--json"]).await.json(), first);
+
+    let fewer =
+        std::fs::read_to_string(&world.config).unwrap() + "toolkits: { enabled: [slack] }\n";
+    std::fs::write(&world.config, fewer).unwrap();
+    let other = run(&world, &["--version", "--json"]).await.json();
+    assert_ne!(other["tools_sha256"], first["tools_sha256"]);
+    assert_eq!(run(&world, &[]).await.code, 2, "without a command");
 }

@@ -93,6 +93,10 @@ fn reads(repo: &str) -> Vec<(&'static str, Value)> {
             "github_list_workflow_runs",
             json!({ "repo": repo, "failures": true }),
         ),
+        (
+            "github_get_failed_logs",
+            json!({ "repo": repo, "run_id": 3 }),
+        ),
     ]
 }
 
@@ -113,6 +117,15 @@ fn public_repositories_are_read_without_a_scope_and_private_ones_ask_for_theirs(
         names,
         [PUBLIC],
         "private ones are not found without a scope"
+    );
+    let log = session.good(
+        "github_get_failed_logs",
+        &json!({ "repo": PUBLIC, "job_id": 7 }),
+    );
+    let log = log["content"][0]["text"].as_str().unwrap();
+    assert!(
+        log.contains("\nturning [2 times]\nerror: the handle broke\n"),
+        "{log}"
     );
     let pull = json!({ "repo": PUBLIC, "pull_number": 6 });
     session.good("github_get_pull_request", &pull);

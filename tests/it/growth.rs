@@ -14,6 +14,7 @@ use valetkey::demo::browser::Person;
 use valetkey::demo::sandbox::faults::{Endpoint, Fault, Times};
 use valetkey::demo::sandbox::{SandboxSettings, Site};
 use valetkey::http::Http;
+use valetkey::spill::Spill;
 
 use crate::copy;
 use crate::rounds::rounds;
@@ -182,6 +183,7 @@ async fn a_rate_limit_on_one_users_call_holds_up_nobody_else() {
             confirmations: Confirmations::default(),
             off: Arc::default(),
             allowed: Arc::default(),
+            spill: Spill::new(world.home().to_owned(), world.clock.clone()),
         };
         let tool = Arc::clone(&tool);
         async move {

@@ -186,7 +186,7 @@ fn every_read_says_that_it_is_one_and_no_write_does() {
         let reads = ["search", "read", "get", "list", "find", "whoami"];
         let writes = [
             "send", "create", "update", "delete", "add", "reply", "edit", "react", "modify",
-            "trash", "restore", "commit", "submit",
+            "trash", "restore", "commit", "submit", "connect", "upload",
         ];
         let has = |verbs: &[&str]| name.split('_').any(|word| verbs.contains(&word));
         assert!(has(&reads) != has(&writes), "{name} is read or write");

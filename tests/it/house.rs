@@ -21,14 +21,27 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["audit", "oauth", "store", "config", "caller", "seal"],
     ),
     ("consent", &["caller", "broker"]),
-    ("call", &["caller", "broker", "audit", "config"]),
-    ("mcp", &["caller", "broker", "audit", "call", "config"]),
+    ("spill", &["seal", "caller"]),
+    ("call", &["caller", "broker", "audit", "config", "spill"]),
+    (
+        "builtin",
+        &[
+            "audit", "broker", "call", "caller", "config", "oauth", "spill", "store",
+        ],
+    ),
+    (
+        "mcp",
+        &[
+            "caller", "broker", "audit", "builtin", "call", "config", "spill",
+        ],
+    ),
     ("demo", &["config"]),
     (
         "cli",
         &[
             "audit",
             "broker",
+            "builtin",
             "call",
             "caller",
             "config",
@@ -37,6 +50,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "mcp",
             "oauth",
             "seal",
+            "spill",
             "store",
             "telemetry",
         ],

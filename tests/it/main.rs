@@ -42,6 +42,7 @@ mod panics;
 mod peers;
 mod policy;
 mod processes;
+mod results;
 mod resumption;
 mod rounds;
 mod scopes;

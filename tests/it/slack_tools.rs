@@ -11,6 +11,7 @@ struct Talk<'a> {
     session: Session<'a>,
     host: &'a Host,
     links: usize,
+    last: String,
 }
 
 impl Talk<'_> {
@@ -26,7 +27,8 @@ impl Talk<'_> {
             }
         };
         assert_eq!(answer["result"]["isError"], false, "{tool}: {answer}");
-        assert!(text_of(&answer).contains("ada"), "{tool}: {answer}");
+        text_of(&answer).clone_into(&mut self.last);
+        assert!(self.last.contains("ada"), "{tool}: {answer}");
         answer["result"]["structuredContent"].clone()
     }
 }
@@ -38,6 +40,7 @@ fn what_is_found_is_read_answered_changed_and_taken_back_each_with_one_consent_a
         session: Session::open(&host, Era::Request),
         host: &host,
         links: 0,
+        last: String::new(),
     };
     let me = talk.call("slack_whoami", &json!({}));
     assert_eq!(me["user"]["id"], "U0ADALOVE1");
@@ -98,5 +101,13 @@ fn what_is_found_is_read_answered_changed_and_taken_back_each_with_one_consent_a
     assert_eq!(left["page"]["returned"], 3);
     assert_eq!(left["messages"][0]["reactions"][0]["name"], "eyes");
     assert_eq!(talk.links, 6, "the rest was granted already");
+
+    let file = json!({ "to": "#launch", "filename": "plan.txt", "content": "Count down." });
+    let shared = talk.call("slack_upload_file", &file);
+    assert_eq!(shared["size_bytes"], 11);
+    talk.call("slack_read_file", &json!({ "file_id": shared["file_id"] }));
+    assert_eq!(talk.links, 8);
+    let read = talk.last.clone();
+    assert!(read.ends_with("\n\nCount down."), "{read}");
     assert_clean(talk.session.server);
 }

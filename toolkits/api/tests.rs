@@ -114,6 +114,57 @@ async fn the_token_goes_to_one_origin_only() {
 }
 
 #[tokio::test]
+async fn a_file_is_read_with_the_token_where_the_provider_keeps_files_and_nowhere_else() {
+    let provider = Provider::start(|_, _| "{}").await;
+    let foreign = Provider::start(|_, _| "{}").await;
+    let elsewhere = foreign.url.to_string();
+    let files = Provider::start(move |request, _| match request.path.as_str() {
+        "/moved" => (StatusCode::FOUND, [("location", elsewhere.clone())]).into_response(),
+        _ => "the file".into_response(),
+    })
+    .await;
+    let api = Api::new(ApiSettings {
+        file_origins: vec![files.url.clone()],
+        ..settings(&provider.url)
+    });
+    for place in [&files.url, &provider.url] {
+        let address = place.join("/files-pri/T1-F1/a.txt?x=1").unwrap();
+        let response = api.file(address.as_str()).unwrap().send().await.unwrap();
+        assert_eq!(response.status, StatusCode::OK);
+    }
+    for seen in [&files.seen()[0], &provider.seen()[0]] {
+        assert_eq!(seen.header("authorization"), "Bearer token-0");
+        assert_eq!(
+            (seen.path.as_str(), seen.query("x")),
+            ("/files-pri/T1-F1/a.txt", "1")
+        );
+    }
+    let moved = files.url.join("/moved").unwrap();
+    let response = api.file(moved.as_str()).unwrap().send().await.unwrap();
+    assert_eq!(response.status, StatusCode::FOUND);
+
+    let port = files.url.port().unwrap();
+    for address in [
+        foreign.url.to_string(),
+        format!("https://127.0.0.1:{port}/a"),
+        format!("http://localhost:{port}/a"),
+        format!("http://127.0.0.1.evil.example:{port}/a"),
+        format!("http://user@127.0.0.1:{port}/a"),
+        format!("http://127.0.0.1:{port}@evil.example/a"),
+        "https://evil.example/a".to_owned(),
+        "file:///etc/passwd".to_owned(),
+        "/a".to_owned(),
+        String::new(),
+    ] {
+        let error = api.file(&address).err().expect(&address);
+        assert_eq!(error.code, ErrorCode::Rejected, "{address}");
+        assert!(error.fix.contains("api.file_origins"), "{error}");
+        assert!(!format!("{error:?}").contains("evil"), "{error:?}");
+    }
+    assert!(foreign.seen().is_empty());
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let foreign = Provider::start(|_, _| "{}").await;
     let elsewhere = foreign.url.to_string();

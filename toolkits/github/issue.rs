@@ -94,7 +94,8 @@ pub(super) struct Issue {
     /// RFC 3339.
     pub(super) updated_at: String,
     /// Its page on GitHub.
-    pub(super) url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) url: Option<String>,
     /// The beginning of its body, written by a third party.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) excerpt: Option<String>,
@@ -147,7 +148,7 @@ impl Issue {
             comments: wire.comments,
             created_at: when::show(wire.created_at, api.zone()),
             updated_at: when::show(wire.updated_at, api.zone()),
-            url: snippet(&wire.html_url, 500),
+            url: Some(snippet(&wire.html_url, 500)),
             excerpt: wire
                 .body
                 .as_deref()
@@ -175,10 +176,13 @@ impl Issue {
         }
         write!(
             line,
-            ", comments: {}, created {}, updated {}, {}",
-            self.comments, self.created_at, self.updated_at, self.url
+            ", comments: {}, created {}, updated {}",
+            self.comments, self.created_at, self.updated_at
         )
         .expect("a string takes every write");
+        if let Some(url) = &self.url {
+            write!(line, ", {url}").expect("a string takes every write");
+        }
         if let Some(excerpt) = &self.excerpt {
             write!(line, "\n    {excerpt}").expect("a string takes every write");
         }

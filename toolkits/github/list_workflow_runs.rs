@@ -1,7 +1,4 @@
 //! `github_list_workflow_runs`: runs of GitHub Actions, and what failed in them.
-//!
-//! The logs themselves are not read: GitHub redirects to a signed address on another host, and an
-//! [`Api`] reaches the provider's own origin and no other. Failing steps and annotations are on it.
 
 use std::fmt::Write as _;
 
@@ -106,17 +103,20 @@ struct Run {
     /// `success`, `failure`, `in_progress` and others of GitHub's words.
     state: String,
     /// What started it.
-    event: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<String>,
     /// The branch.
     branch: String,
     /// The commit.
     head_sha: String,
     /// The login of who started it.
-    actor: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<String>,
     /// RFC 3339.
     created_at: String,
     /// Its page on GitHub.
-    url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
     /// Jobs that failed, where asked for.
     failed_jobs: Vec<FailedJob>,
 }
@@ -137,22 +137,22 @@ struct FailedJob {
 }
 
 #[derive(Deserialize)]
-struct WireRuns {
+pub(super) struct WireRuns {
     total_count: u64,
-    workflow_runs: Vec<WireRun>,
+    pub(super) workflow_runs: Vec<WireRun>,
 }
 
 #[derive(Deserialize)]
-struct WireRun {
-    id: u64,
+pub(super) struct WireRun {
+    pub(super) id: u64,
     #[serde(default)]
-    name: Option<String>,
+    pub(super) name: Option<String>,
     #[serde(default)]
     display_title: Option<String>,
     #[serde(default)]
     status: Option<String>,
     #[serde(default)]
-    conclusion: Option<String>,
+    pub(super) conclusion: Option<String>,
     event: String,
     #[serde(default)]
     head_branch: Option<String>,
@@ -164,27 +164,27 @@ struct WireRun {
 }
 
 #[derive(Deserialize)]
-struct WireJobs {
-    jobs: Vec<WireJob>,
+pub(super) struct WireJobs {
+    pub(super) jobs: Vec<WireJob>,
 }
 
 #[derive(Deserialize)]
-struct WireJob {
-    id: u64,
-    name: String,
+pub(super) struct WireJob {
+    pub(super) id: u64,
+    pub(super) name: String,
     #[serde(default)]
-    conclusion: Option<String>,
+    pub(super) conclusion: Option<String>,
     #[serde(default)]
-    html_url: Option<String>,
+    pub(super) html_url: Option<String>,
     #[serde(default)]
-    steps: Vec<WireStep>,
+    pub(super) steps: Vec<WireStep>,
 }
 
 #[derive(Deserialize)]
-struct WireStep {
-    name: String,
+pub(super) struct WireStep {
+    pub(super) name: String,
     #[serde(default)]
-    conclusion: Option<String>,
+    pub(super) conclusion: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -200,24 +200,32 @@ struct WireAnnotation {
 }
 
 impl Render for Listed {
+    const DETAILS: Option<&'static str> = Some("who or what started each run, and its address");
+
+    fn shorten(&mut self) {
+        for run in &mut self.items {
+            run.event = None;
+            run.actor = None;
+            run.url = None;
+        }
+    }
+
     fn render(&self) -> String {
         let mut text = String::new();
         for it in &self.items {
+            let mut started = String::new();
+            for who in [&it.event, &it.actor].into_iter().flatten() {
+                write!(started, ", by {who}").expect("a string takes every write");
+            }
             writeln!(
                 text,
-                "{} {}: {} ({}, {} {}, by {}, {}) {} {}",
-                it.id,
-                it.workflow,
-                it.state,
-                it.event,
-                it.branch,
-                it.head_sha,
-                it.actor,
-                it.created_at,
-                it.title,
-                it.url
+                "{} {}: {} ({} {}{started}, {}) {}",
+                it.id, it.workflow, it.state, it.branch, it.head_sha, it.created_at, it.title,
             )
             .expect("a string takes every write");
+            if let Some(url) = &it.url {
+                writeln!(text, "  {url}").expect("a string takes every write");
+            }
             for job in &it.failed_jobs {
                 let steps = job.steps.join(", ");
                 writeln!(
@@ -236,7 +244,7 @@ impl Render for Listed {
     }
 }
 
-fn has_failed(conclusion: Option<&str>) -> bool {
+pub(super) fn has_failed(conclusion: Option<&str>) -> bool {
     matches!(
         conclusion,
         Some("failure" | "timed_out" | "startup_failure")
@@ -420,12 +428,12 @@ impl Run {
             workflow: short(wire.name.as_deref(), 100),
             title: short(wire.display_title.as_deref(), 100),
             state: short(state, 40),
-            event: snippet(&wire.event, 40),
+            event: Some(snippet(&wire.event, 40)),
             branch: short(wire.head_branch.as_deref(), 100),
             head_sha: snippet(&wire.head_sha, 64),
-            actor: short(actor, 100),
+            actor: Some(short(actor, 100)),
             created_at: when::show(wire.created_at, api.zone()),
-            url: snippet(&wire.html_url, 200),
+            url: Some(snippet(&wire.html_url, 200)),
             failed_jobs: Vec::new(),
         }
     }

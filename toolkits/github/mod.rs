@@ -18,7 +18,9 @@ mod create_issue;
 mod create_pull_request;
 mod diff;
 mod duplicates;
+mod failed_log;
 mod fetch;
+mod get_failed_logs;
 mod get_file;
 mod get_issue;
 mod get_pull_request;
@@ -66,12 +68,12 @@ const OVERWRITE: Annotations = Annotations {
 
 /// The toolkit's tools, in the order of the list.
 pub(crate) fn tools() -> Vec<Tool> {
-    let mut tools = in_rust();
+    let mut tools = [repositories(), actions()].concat();
     tools.extend(declared::built_in(include_str!("toolkit.yaml")));
     tools
 }
 
-fn in_rust() -> Vec<Tool> {
+fn repositories() -> Vec<Tool> {
     let read = |name, title| declare(name, title, READ, Annotations::READ);
     vec![
         Tool::new(
@@ -165,9 +167,19 @@ fn in_rust() -> Vec<Tool> {
             ),
             submit_review::run,
         ),
+    ]
+}
+
+fn actions() -> Vec<Tool> {
+    let read = |name, title| declare(name, title, READ, Annotations::READ);
+    vec![
         Tool::new(
             read("github_list_workflow_runs", "List workflow runs"),
             list_workflow_runs::run,
+        ),
+        Tool::raw_text(
+            read("github_get_failed_logs", "Read why workflow jobs failed"),
+            get_failed_logs::run,
         ),
     ]
 }

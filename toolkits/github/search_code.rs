@@ -108,17 +108,27 @@ struct Match {
     /// The path within the repository.
     path: String,
     /// Its page on GitHub.
-    url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
     /// Parts of the file around matches, written by third parties.
     fragments: Vec<String>,
 }
 
 impl Render for Found {
+    const DETAILS: Option<&'static str> = Some("each file's address");
+
+    fn shorten(&mut self) {
+        for item in &mut self.items {
+            item.url = None;
+        }
+    }
+
     fn render(&self) -> String {
         let mut text = String::new();
         for item in &self.items {
-            writeln!(text, "{}: {} {}", item.repository, item.path, item.url)
-                .expect("a string takes every write");
+            let url = item.url.as_deref().unwrap_or_default();
+            let line = format!("{}: {} {url}", item.repository, item.path);
+            writeln!(text, "{}", line.trim_end()).expect("a string takes every write");
             for fragment in &item.fragments {
                 writeln!(text, "{fragment}\n--").expect("a string takes every write");
             }
@@ -204,7 +214,7 @@ impl Match {
         Self {
             repository: snippet(&wire.repository.full_name, 200),
             path: snippet(&wire.path, 200),
-            url: snippet(&wire.html_url, 500),
+            url: Some(snippet(&wire.html_url, 500)),
             fragments: fragments.collect(),
         }
     }

@@ -67,9 +67,6 @@ pub(super) struct Arguments {
     /// `next_cursor` of the previous page; the other arguments stay the same.
     #[serde(default)]
     cursor: Option<String>,
-    /// `detailed` adds the beginning of each body (default: concise).
-    #[serde(default)]
-    response_format: Option<Format>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -88,13 +85,6 @@ enum State {
     All,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Format {
-    Concise,
-    Detailed,
-}
-
 /// What was found.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Found {
@@ -109,11 +99,20 @@ pub(super) struct Found {
 }
 
 impl Render for Found {
+    const DETAILS: Option<&'static str> = Some("each address and the beginning of each body");
+
     fn render(&self) -> String {
         let mut lines: Vec<String> = self.items.iter().map(Issue::line).collect();
         lines.push(self.page.render());
         lines.push(format!("Searched: {}", self.searched.join(" | ")));
         lines.join("\n")
+    }
+
+    fn shorten(&mut self) {
+        for item in &mut self.items {
+            item.url = None;
+            item.excerpt = None;
+        }
     }
 }
 
@@ -165,11 +164,10 @@ pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Found, ToolErr
     let returned = merged.items.len();
     merged.items.retain(|wire| allowed::shows(&api, wire));
     warnings.extend(allowed::left_out(returned - merged.items.len()));
-    let with_excerpt = arguments.response_format == Some(Format::Detailed);
     let items: Vec<Issue> = merged
         .items
         .iter()
-        .map(|wire| Issue::of(wire, &api, with_excerpt))
+        .map(|wire| Issue::of(wire, &api, true))
         .collect();
     Ok(Found {
         page: Page {

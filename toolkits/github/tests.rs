@@ -4,6 +4,7 @@ mod add_comment;
 mod commit_files;
 mod create_issue;
 mod create_pull_request;
+mod failed_logs;
 mod fuzz;
 mod get_file;
 mod get_issue;

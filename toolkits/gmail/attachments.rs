@@ -1,24 +1,16 @@
 //! Files that come with a call, decoded and checked.
 
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::recipients::single_line;
 use crate::error::{ErrorCode, ToolError};
+use crate::upload;
 
 /// Gmail takes messages of 25 MB, encoded; base64 makes a third more of every file.
-const MAX_BYTES: usize = 18_000_000;
+pub(super) const MAX_BYTES: usize = 18_000_000;
 
 const OCTETS: &str = "application/octet-stream";
-
-/// Models leave the padding out or not.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// A file to attach.
 #[derive(Deserialize, JsonSchema)]
@@ -54,12 +46,13 @@ pub(super) fn read(attachments: &[Attachment]) -> Result<Vec<File>, ToolError> {
     let mut files = Vec::new();
     for (index, attachment) in attachments.iter().enumerate() {
         let argument = |field| format!("attachments[{index}].{field}");
-        let filename = filename(&argument("filename"), &attachment.filename)?;
+        single_line(&argument("filename"), &attachment.filename)?;
+        let filename = upload::filename(&argument("filename"), &attachment.filename)?;
         let mime_type = match &attachment.mime_type {
             None => OCTETS.to_owned(),
             Some(text) => media_type(&argument("mime_type"), text)?,
         };
-        let bytes = decode(&argument("content_b64"), &attachment.content_b64)?;
+        let bytes = upload::decode(&argument("content_b64"), &attachment.content_b64)?;
         let about = AboutFile {
             filename,
             mime_type,
@@ -108,22 +101,6 @@ pub(super) fn check_size(files: &[File]) -> Result<(), ToolError> {
     Ok(())
 }
 
-fn filename(argument: &str, text: &str) -> Result<String, ToolError> {
-    single_line(argument, text)?;
-    let name = text.trim();
-    if name.is_empty() || name.len() > 255 || matches!(name, "." | "..") {
-        return Err(ToolError::invalid_arguments(format!(
-            "`{argument}` must be a file name of at most 255 bytes."
-        )));
-    }
-    if name.contains(['/', '\\']) {
-        return Err(ToolError::invalid_arguments(format!(
-            "`{argument}` must be a name without a folder."
-        )));
-    }
-    Ok(name.to_owned())
-}
-
 /// `type/subtype` (RFC 2045 §5.1, RFC 6838 §4.2), of a kind that may be encoded in base64: not
 /// multipart, and not message (RFC 2046 §5).
 fn media_type(argument: &str, text: &str) -> Result<String, ToolError> {
@@ -146,37 +123,11 @@ fn media_type(argument: &str, text: &str) -> Result<String, ToolError> {
     }
 }
 
-/// Decodes base64 of either alphabet (RFC 4648 §4 and §5), with or without padding and line breaks.
-fn decode(argument: &str, text: &str) -> Result<Vec<u8>, ToolError> {
-    let bytes = BASE64
-        .decode(text)
-        .or_else(|_| BASE64.decode(standard_alphabet(text)))
-        .map_err(|_| {
-            ToolError::invalid_arguments(format!(
-                "`{argument}` is not base64: give the bytes alone, without a prefix such as data:."
-            ))
-        })?;
-    if bytes.is_empty() {
-        return Err(ToolError::invalid_arguments(format!(
-            "`{argument}` is empty."
-        )));
-    }
-    Ok(bytes)
-}
-
-fn standard_alphabet(text: &str) -> Vec<u8> {
-    text.bytes()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .map(|byte| match byte {
-            b'-' => b'+',
-            b'_' => b'/',
-            other => other,
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
 
     fn file(content: &str, filename: &str, mime_type: Option<&str>) -> Attachment {
@@ -231,7 +182,7 @@ mod tests {
 
     #[test]
     fn eighteen_megabytes_are_the_limit_of_all_together() {
-        let half = BASE64.encode(vec![0; MAX_BYTES / 2]);
+        let half = STANDARD.encode(vec![0; MAX_BYTES / 2]);
         let one = || file(&half, "half.bin", None);
         assert_eq!(read(&[one(), one()]).unwrap().len(), 2);
         let error = read(&[one(), one(), file("AA==", "more.bin", None)]).err();

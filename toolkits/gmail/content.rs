@@ -1,26 +1,36 @@
 //! What a received message holds: the text that a person reads, and the files.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use reqwest::Method;
+use serde::Deserialize;
 
 use super::error::{Call, accept};
+use super::html_text;
 use super::line::Lines;
-use super::wire::{Message, Part, PartBody};
-use super::{charset, html_text};
-use crate::api::Api;
+use super::wire::{Message, Part};
+use crate::api::{Api, Response};
+use crate::charset;
 use crate::error::{ErrorCode, ToolError};
+use crate::rate::Turn;
 
 const BASE64URL: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Larger ones do not fit into an answer that is read ([`crate::api`] reads 10 MiB), in base64.
-pub(super) const MAX_BYTES: usize = 7_500_000;
+/// Larger ones do not fit, in base64, into an answer that is read without a turn ([`crate::api`]
+/// reads 10 MiB).
+const MAX_BYTES: usize = 7_500_000;
+
+/// The largest message that Gmail takes over its API, and so the largest file
+/// (`maxSize` of `messages.send` in the API's discovery document).
+pub(super) const LARGEST: usize = 36_700_160;
 
 /// How many parts of a message's text are read.
 const MAX_TEXTS: usize = 40;
@@ -76,8 +86,8 @@ pub(super) async fn read(
     collect(root, false, &mut parts);
     let mut texts = HashMap::new();
     for (part, _) in parts.iter().filter(|(_, is_text)| *is_text).take(MAX_TEXTS) {
-        let text = match bytes(api, &message.id, part, call).await {
-            Ok(bytes) => charset::text(part, &bytes),
+        let text = match bytes(api, &message.id, part, MAX_BYTES, call).await {
+            Ok(read) => charset::text(part.header("Content-Type"), read.bytes),
             Err(error) if error.code == ErrorCode::TooLarge => {
                 format!(
                     "[{} bytes of text are too large to be read here]",
@@ -156,51 +166,104 @@ pub(super) fn id(part: &Part) -> &str {
     }
 }
 
-/// The bytes of a part, fetched where Gmail keeps them apart.
+/// Bytes of a message. While large ones are there, it is few other calls' turn to have some.
+pub(super) struct Bytes {
+    pub(super) bytes: Vec<u8>,
+    _turn: Option<Turn>,
+}
+
+/// The bytes of a part, `most` at most, fetched where Gmail keeps them apart.
 pub(super) async fn bytes(
     api: &Api,
     message_id: &str,
     part: &Part,
+    most: usize,
     call: &Call,
-) -> Result<Vec<u8>, ToolError> {
-    let fetched;
-    let data = match (&part.body.data, &part.body.attachment_id) {
-        (Some(data), _) => data,
-        (None, None) => return Ok(Vec::new()),
-        (None, Some(_)) if part.body.size > MAX_BYTES => {
+) -> Result<Bytes, ToolError> {
+    let id = match (&part.body.data, &part.body.attachment_id) {
+        (Some(data), _) => {
+            let bytes = BASE64URL.decode(data.trim_end()).map_err(|_| no_base64())?;
+            return Ok(Bytes { bytes, _turn: None });
+        }
+        (None, None) => {
+            let bytes = Vec::new();
+            return Ok(Bytes { bytes, _turn: None });
+        }
+        (None, Some(_)) if part.body.size > most => {
             return Err(ToolError::new(
                 ErrorCode::TooLarge,
                 format!(
-                    "The file has {} bytes; at most {MAX_BYTES} can be read here.",
+                    "The file has {} bytes; at most {most} can be read here.",
                     part.body.size
                 ),
                 "Ask the user to open it in Gmail.",
             ));
         }
-        (None, Some(id)) => {
-            let path = [
-                "gmail",
-                "v1",
-                "users",
-                "me",
-                "messages",
-                message_id,
-                "attachments",
-                id,
-            ];
-            let answer = api.read(Method::GET, &path).send().await?;
-            let body: PartBody = accept(answer, call)?.json()?;
-            fetched = body.data.unwrap_or_default();
-            &fetched
-        }
+        (None, Some(id)) => id,
     };
-    BASE64URL.decode(data.trim_end()).map_err(|_| {
-        ToolError::new(
-            ErrorCode::BadResponse,
-            "Gmail gave a part of the message that is not base64url.",
-            "Call again later; if it goes on, tell the operator.",
-        )
-    })
+    let path = [
+        "gmail",
+        "v1",
+        "users",
+        "me",
+        "messages",
+        message_id,
+        "attachments",
+        id,
+    ];
+    let mut request = api.read(Method::GET, &path);
+    let mut turn = None;
+    if part.body.size > MAX_BYTES {
+        turn = Some(api.large().await);
+        // Four characters for three bytes, and something around them.
+        request = request.up_to(most.div_ceil(3) * 4 + 1024);
+    }
+    let answer = accept(request.send().await?, call)?;
+    let bytes = decoded(answer)?;
+    Ok(Bytes { bytes, _turn: turn })
+}
+
+/// The field `data` of an answer, decoded where it stands: a large one would else be there twice.
+fn decoded(answer: Response) -> Result<Vec<u8>, ToolError> {
+    #[derive(Deserialize)]
+    struct Body<'a> {
+        #[serde(borrow, default)]
+        data: Cow<'a, str>,
+    }
+    let body: Body<'_> = answer.json_borrowed()?;
+    let data = match body.data {
+        Cow::Owned(data) => return BASE64URL.decode(data.trim_end()).map_err(|_| no_base64()),
+        Cow::Borrowed(data) => data.trim_end(),
+    };
+    let start = data.as_ptr().addr() - answer.body.as_ptr().addr();
+    let text = start..start + data.len();
+    decode_in_place(answer.body, text).ok_or_else(no_base64)
+}
+
+fn decode_in_place(mut body: Vec<u8>, text: Range<usize>) -> Option<Vec<u8>> {
+    const STEP: usize = 4096;
+    let mut step = [0; STEP / 4 * 3];
+    let mut length = 0;
+    for from in text.clone().step_by(STEP) {
+        let to = text.end.min(from + STEP);
+        let decoded = BASE64URL.decode_slice(&body[from..to], &mut step).ok()?;
+        // Padding stands at the end only.
+        if to < text.end && decoded < step.len() {
+            return None;
+        }
+        body[length..length + decoded].copy_from_slice(&step[..decoded]);
+        length += decoded;
+    }
+    body.truncate(length);
+    Some(body)
+}
+
+fn no_base64() -> ToolError {
+    ToolError::new(
+        ErrorCode::BadResponse,
+        "Gmail gave a part of the message that is not base64url.",
+        "Call again later; if it goes on, tell the operator.",
+    )
 }
 
 /// The leaves of a message in their order, and whether each is text of the message itself. All
@@ -274,4 +337,32 @@ impl Reading<'_> {
 fn is_stub(plain: &str, html: &str) -> bool {
     let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).count();
     4 * letters(plain) < letters(html)
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
+
+    use super::*;
+
+    #[test]
+    fn bytes_of_every_length_are_decoded_where_they_stand() {
+        for length in [0, 1, 2, 3, 3071, 3072, 3073, 6143, 6144, 10_000] {
+            let bytes: Vec<u8> = (0..=255).cycle().take(length).collect();
+            for text in [URL_SAFE.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)] {
+                let body = format!("{{\"data\":\"{text}\"}}").into_bytes();
+                let found = decode_in_place(body, 9..9 + text.len());
+                assert_eq!(found.as_ref(), Some(&bytes), "{length}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_base64url_is_not_decoded() {
+        let long = format!("{}=={}", "A".repeat(4094), "A".repeat(100));
+        for text in ["+/8A", "a", "AA=A", long.as_str()] {
+            let body = text.as_bytes().to_vec();
+            assert_eq!(decode_in_place(body, 0..text.len()), None, "{text}");
+        }
+    }
 }

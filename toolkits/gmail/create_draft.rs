@@ -139,7 +139,10 @@ async fn forward(api: &Api, original: &Message, draft: &mut Outgoing) -> Result<
     let parts = original.payload.iter().flat_map(content::own_files);
     for part in parts {
         let about = content::describe(part);
-        let bytes = content::bytes(api, &original.id, part, &READ).await?;
+        let most = attachments::MAX_BYTES;
+        let bytes = content::bytes(api, &original.id, part, most, &READ)
+            .await?
+            .bytes;
         if bytes.is_empty() && about.size > 0 {
             draft
                 .warnings

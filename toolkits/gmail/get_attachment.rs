@@ -1,19 +1,22 @@
 //! `gmail_get_attachment`: a file of a message, as text or as its bytes.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::content::{self, FileInfo};
-use super::letter::{UNTRUSTED, add};
+use super::content;
+use super::html_text;
+use super::letter::add;
 use super::read_message::{self, CALL};
 use super::wire::Part;
-use super::{charset, html_text, piece};
 use crate::api::Api;
+use crate::charset::{self, is_text, looks_like_text};
 use crate::error::{ErrorCode, ToolError};
+use crate::piece::{self, UNTRUSTED};
 
 const DEFAULT_CHARS: u32 = 20_000;
+
+/// HTML that is larger is shown as it is: its text would take several times its room.
+const MAX_HTML: usize = 7_500_000;
 
 /// Read an attachment: text as it is, HTML as its text, other files in base64.
 #[derive(Deserialize, JsonSchema)]
@@ -51,7 +54,8 @@ pub(super) async fn run(api: Api, args: GetAttachmentArgs) -> Result<String, Too
         .and_then(|root| wanted_part.find(root))
         .ok_or_else(|| missing(root))?;
     let about = content::describe(part);
-    let bytes = content::bytes(&api, &message.id, part, &CALL).await?;
+    let read = content::bytes(&api, &message.id, part, content::LARGEST, &CALL).await?;
+    let bytes = read.bytes;
 
     let mut out = String::new();
     add(&mut out, "Filename", &about.filename);
@@ -59,14 +63,25 @@ pub(super) async fn run(api: Api, args: GetAttachmentArgs) -> Result<String, Too
     add(&mut out, "Size", &format!("{} bytes", bytes.len()));
     let ids = format!("{}, message_id: {}", about.part_id, message.id);
     add(&mut out, "part_id", &ids);
-    let (text, form) = read(part, &about, &bytes);
+    let mime_type = about.mime_type.to_ascii_lowercase();
+    let content_type = part.header("Content-Type");
+    let (form, (piece, place)) = if mime_type == "text/html" && bytes.len() <= MAX_HTML {
+        let html = charset::text(content_type, bytes);
+        let (text, _) = html_text::received(&html, true);
+        ("the text of HTML", wanted.of(&of, &text))
+    } else if is_text(&mime_type)
+        || (mime_type == "application/octet-stream" && looks_like_text(&bytes))
+    {
+        ("text", wanted.of(&of, &charset::text(content_type, bytes)))
+    } else {
+        ("base64", wanted.of_base64(&of, &bytes))
+    };
     add(&mut out, "Shown as", form);
-    let (piece, place) = wanted.of(&of, &text);
     out.push_str(&place);
     out.push('\n');
     out.push_str(UNTRUSTED);
     out.push_str("\n\n");
-    out.push_str(match piece {
+    out.push_str(match piece.as_str() {
         "" if wanted.is_first() => "(The file is empty.)",
         piece => piece,
     });
@@ -106,45 +121,4 @@ fn missing(root: Option<&Part>) -> ToolError {
         )
     };
     ToolError::new(ErrorCode::NotFound, "The message has no such file.", fix)
-}
-
-/// The file's text, or its bytes in base64, and which of them it is.
-fn read(part: &Part, about: &FileInfo, bytes: &[u8]) -> (String, &'static str) {
-    let mime_type = about.mime_type.to_ascii_lowercase();
-    if mime_type == "text/html" {
-        let (text, _) = html_text::received(&charset::text(part, bytes), true);
-        return (text, "the text of HTML");
-    }
-    let is_text = mime_type.starts_with("text/")
-        || mime_type.starts_with("message/")
-        || mime_type.ends_with("+json")
-        || mime_type.ends_with("+xml")
-        || [
-            "application/json",
-            "application/xml",
-            "application/yaml",
-            "application/x-yaml",
-            "application/csv",
-            "application/ics",
-            "application/sql",
-            "application/toml",
-            "application/javascript",
-        ]
-        .contains(&mime_type.as_str())
-        || (mime_type == "application/octet-stream" && looks_like_text(bytes));
-    if is_text {
-        (charset::text(part, bytes), "text")
-    } else {
-        // Without line breaks, so that parts can be put together again.
-        (STANDARD.encode(bytes), "base64")
-    }
-}
-
-/// Text in UTF-8 without control characters that text does not have.
-fn looks_like_text(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok_and(|text| {
-        !text
-            .chars()
-            .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{c}'))
-    })
 }

@@ -5,11 +5,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::error::{Call, accept};
-use super::letter::{self, UNTRUSTED, add};
+use super::letter::{self, add};
 use super::wire::Message;
-use super::{content, labels, listing, piece};
+use super::{content, labels, listing};
 use crate::api::Api;
 use crate::error::ToolError;
+use crate::piece::{self, UNTRUSTED};
 
 /// How refusals of a read by id are explained.
 pub(super) const CALL: Call = Call {
@@ -67,7 +68,7 @@ pub(super) async fn run(api: Api, args: ReadMessageArgs) -> Result<String, ToolE
     out.push('\n');
     out.push_str(UNTRUSTED);
     out.push_str("\n\n");
-    out.push_str(match text {
+    out.push_str(match text.as_str() {
         "" if wanted.is_first() => "(The message has no text.)",
         text => text,
     });

@@ -5,12 +5,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::error::accept;
-use super::letter::{self, UNTRUSTED, add};
+use super::letter::{self, add};
 use super::read_message::CALL;
 use super::wire::{Message, Thread};
-use super::{content, piece, quoted};
+use super::{content, quoted};
 use crate::api::Api;
 use crate::error::{ErrorCode, ToolError};
+use crate::piece::{self, UNTRUSTED};
 
 const DEFAULT_CHARS: u32 = 20_000;
 
@@ -82,7 +83,7 @@ pub(super) async fn run(api: Api, args: ReadThreadArgs) -> Result<String, ToolEr
     out.push('\n');
     out.push_str(UNTRUSTED);
     out.push_str("\n\n");
-    out.push_str(part);
+    out.push_str(&part);
     Ok(out)
 }
 

@@ -20,7 +20,8 @@ use crate::error::{ErrorCode, ToolError};
 const KEY: &str = "slack_channels";
 
 /// The methods that are about no conversation, or only tell what one is called. Of a search and a
-/// list, what is not allowed is left out of the answer.
+/// list, what is not allowed is left out of the answer. `files.info` is not among them: a file is
+/// found by its id alone, wherever it was shared, so with a list none is read.
 const FREE: &[&str] = &[
     "assistant.search.context",
     "auth.test",

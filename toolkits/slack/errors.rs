@@ -30,6 +30,7 @@ const BAD_TOKEN: &[&str] = &[
 /// The codes with which Slack says that it failed half way.
 const SLACK_FAILED: &[&str] = &[
     "fatal_error",
+    "file_update_failed",
     "internal_error",
     "request_timeout",
     "service_unavailable",
@@ -73,7 +74,11 @@ const BUG: &str = "This is a mistake of the server, not of the call: report it."
 const MEANINGS: &[Row] = &[
     // The conversation.
     (
-        &["channel_not_found", "duplicate_channel_not_found"],
+        &[
+            "channel_not_found",
+            "duplicate_channel_not_found",
+            "invalid_channel",
+        ],
         ErrorCode::NotFound,
         "Slack does not know this conversation, or hides it from the acting account.",
         "Check the name or id. A private channel is visible to its members only.",
@@ -205,7 +210,7 @@ const MEANINGS: &[Row] = &[
     ),
     // What a workspace forbids.
     (
-        &["restricted_action"],
+        &["posting_to_channel_denied", "restricted_action"],
         ErrorCode::Forbidden,
         "A setting of the workspace does not let this account post here.",
         ADMIN,
@@ -324,6 +329,49 @@ const MEANINGS: &[Row] = &[
         "A group message takes two to eight people besides the sender.",
         "Name between two and eight people, or use a channel.",
     ),
+    // Files.
+    (
+        &["file_deleted", "file_is_deleted", "file_not_found"],
+        ErrorCode::NotFound,
+        "Slack does not know this file, or it was deleted.",
+        "Check the id; `slack_search` finds files.",
+    ),
+    (
+        &["not_visible", "template_not_visible"],
+        ErrorCode::Forbidden,
+        "The acting account may not see this file.",
+        OTHER_ACCOUNT,
+    ),
+    (
+        &[
+            "canvas_disabled_file_team",
+            "canvas_disabled_user_team",
+            "canvas_globally_disabled",
+        ],
+        ErrorCode::Forbidden,
+        "The file is a canvas, and the workspace has canvases switched off.",
+        ADMIN,
+    ),
+    (
+        &["file_upload_size_restricted", "storage_limit_reached"],
+        ErrorCode::TooLarge,
+        "The workspace takes no file of this size, or its storage is full.",
+        "Share less, or ask a workspace administrator.",
+    ),
+    (
+        &[
+            "blocked_file_type",
+            "file_type_not_allowed",
+            "file_uploads_disabled",
+            "file_uploads_except_images_disabled",
+            "slack_connect_blocked_file_type",
+            "slack_connect_clip_sharing_blocked",
+            "slack_connect_file_upload_sharing_blocked",
+        ],
+        ErrorCode::Forbidden,
+        "An administrator does not allow sharing files of this kind here.",
+        ADMIN,
+    ),
     // Search.
     (
         &["missing_query", "no_query"],
@@ -391,9 +439,10 @@ const MEANINGS: &[Row] = &[
     // What only a mistake in this toolkit can cause.
     (
         &[
+            "alt_txt_too_large",
             "block_mismatch",
-            "blocked_file_type",
             "cant_broadcast_message",
+            "channels_limit_exceeded",
             "context_channel_not_found",
             "deprecated_endpoint",
             "draft_already_deleted",
@@ -401,9 +450,6 @@ const MEANINGS: &[Row] = &[
             "draft_has_conflict",
             "draft_not_found",
             "file_comment_not_found",
-            "file_deleted",
-            "file_is_deleted",
-            "file_not_found",
             "file_share_limit_reached",
             "invalid_action_token",
             "invalid_arg_name",
@@ -426,12 +472,11 @@ const MEANINGS: &[Row] = &[
             "missing_post_type",
             "no_dual_broadcast_content_update",
             "no_item_specified",
-            "posting_to_channel_denied",
-            "slack_connect_blocked_file_type",
-            "slack_connect_clip_sharing_blocked",
-            "slack_connect_file_upload_sharing_blocked",
+            "snippet_too_large",
             "unable_to_share_files",
             "unknown_method",
+            "unknown_snippet_type",
+            "unknown_subtype",
         ],
         ErrorCode::Rejected,
         "Slack did not accept the form of the request.",

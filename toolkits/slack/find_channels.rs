@@ -321,6 +321,15 @@ fn fit(wanted: &str, found: &Found) -> Option<Fit> {
 }
 
 impl Render for FindChannels {
+    const DETAILS: Option<&'static str> = Some("purposes and numbers of members");
+
+    fn shorten(&mut self) {
+        for found in &mut self.channels {
+            found.purpose = None;
+            found.members = None;
+        }
+    }
+
     fn render(&self) -> String {
         let mut text = self.page.render();
         for found in &self.channels {

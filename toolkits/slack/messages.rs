@@ -26,7 +26,7 @@ pub(super) enum ResponseFormat {
     /// Who, when and what.
     #[default]
     Concise,
-    /// Also file ids, types and sizes, edits, and what kind of message it is.
+    /// Also file types and sizes, edits, and what kind of message it is.
     Detailed,
 }
 
@@ -102,9 +102,8 @@ pub(super) struct Reaction {
 pub(super) struct File {
     /// Its name, or why there is none.
     pub(super) name: String,
-    /// Detailed only: `F…`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) id: Option<String>,
+    /// `F…`, for `slack_read_file`.
+    pub(super) id: String,
     /// Detailed only: its media type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) mimetype: Option<String>,
@@ -215,7 +214,7 @@ impl Style<'_> {
         let id = snippet(&file.id, 30);
         File {
             name: name.unwrap_or_else(|| id.clone()),
-            id: self.detailed.then_some(id),
+            id,
             mimetype: file
                 .mimetype
                 .as_deref()
@@ -259,6 +258,20 @@ pub(super) fn fit(messages: &mut [Message], budget: usize) -> usize {
     cut_to_fit(texts.collect(), budget)
 }
 
+/// How many of the first messages have to go so that the lines of the others fit `budget`
+/// characters. The last one stays.
+pub(super) fn overflow(messages: &[Message], budget: usize) -> usize {
+    let mut left = budget;
+    let fits = |message: &&Message| {
+        let length = render(message).chars().count() + 1;
+        let fits = length <= left;
+        left = left.saturating_sub(length);
+        fits
+    };
+    let kept = messages.iter().rev().take_while(fits).count();
+    messages.len().saturating_sub(kept.max(1))
+}
+
 /// Shortens `texts` until together they fit `budget` characters, the longest ones only, and says
 /// how many were cut.
 pub(super) fn cut_to_fit(mut texts: Vec<&mut String>, budget: usize) -> usize {
@@ -294,7 +307,7 @@ pub(super) fn render(message: &Message) -> String {
     for file in &message.files {
         let facts = [
             Some(file.name.clone()),
-            file.id.clone(),
+            Some(file.id.clone()),
             file.mimetype.clone(),
             file.size.map(|size| format!("{size} bytes")),
         ];

@@ -3,14 +3,15 @@
 //! In reading order: this table, then one file a tool; `target` (how a conversation or a message is
 //! named), `allowed` (which of them may be touched), `locate`, `channels` and `people` (names to ids and back), `similar`; `history`, `thread`,
 //! `found`, `search_context` and `search_messages` (what is read), `messages`, `mrkdwn` and `blocks`
-//! (messages as text), `outgoing` and `mentions` (text as a message); `call`, `errors`, `wire` and `ts`
-//! (the way to Slack's methods).
+//! (messages as text), `destination`, `outgoing` and `mentions` (where a message goes, and text as
+//! one); `call`, `errors`, `wire` and `ts` (the way to Slack's methods).
 
 pub(crate) mod allowed;
 mod blocks;
 mod call;
 mod channels;
 mod delete_message;
+mod destination;
 mod errors;
 mod find_channels;
 mod find_users;
@@ -25,6 +26,7 @@ mod outgoing;
 mod people;
 mod react;
 mod read_channel;
+mod read_file;
 mod read_thread;
 mod search;
 mod search_context;
@@ -35,6 +37,7 @@ mod target;
 mod thread;
 mod ts;
 mod update_message;
+mod upload_file;
 mod whoami;
 mod wire;
 
@@ -136,6 +139,15 @@ fn reading() -> Vec<Tool> {
             ),
             get_message::run,
         ),
+        Tool::raw_text(
+            declare(
+                "slack_read_file",
+                "Read a file in Slack",
+                &[&["files:read"]],
+                Annotations::READ,
+            ),
+            read_file::run,
+        ),
     ]
 }
 
@@ -176,6 +188,15 @@ fn changing() -> Vec<Tool> {
                 OVERWRITE,
             ),
             delete_message::run,
+        ),
+        Tool::new(
+            declare(
+                "slack_upload_file",
+                "Share a file in Slack",
+                &[&["files:write"], &["channels:read"]],
+                Annotations::SEND,
+            ),
+            upload_file::run,
         ),
     ]
 }

@@ -107,7 +107,7 @@ enum Order {
 }
 
 /// Where a page begins. It travels in the cursor.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Position {
     /// The `channel` argument of the first page.
     asked: String,
@@ -119,6 +119,39 @@ struct Position {
     open: bool,
     /// Slack's own cursor.
     next: Option<String>,
+}
+
+impl Position {
+    /// Where Slack's cursor leads.
+    fn at(&self, next: String) -> Self {
+        Self {
+            next: Some(next),
+            ..self.clone()
+        }
+    }
+
+    /// The rest of the window, before a message.
+    fn before(&self, message: Ts) -> Self {
+        Self {
+            until: message.before(),
+            open: false,
+            next: None,
+            ..self.clone()
+        }
+    }
+}
+
+impl Window {
+    fn of(position: &Position, api: &Api) -> Self {
+        let show = |ts: Ts| {
+            ts.time()
+                .map_or_else(|| ts.to_string(), |t| when::show(t, api.zone()))
+        };
+        Self {
+            since: show(position.since),
+            until: show(position.until),
+        }
+    }
 }
 
 /// Reads one page.
@@ -204,24 +237,19 @@ pub(super) async fn run(api: Api, args: Args) -> Result<ReadChannel, ToolError> 
             "Long texts were cut: {cut}. A smaller `limit` or window leaves more room for each."
         ));
     }
-    let show = |ts: Ts| {
-        ts.time()
-            .map_or_else(|| ts.to_string(), |t| when::show(t, api.zone()))
+    let left = messages::overflow(&messages, TEXT_BUDGET);
+    messages.drain(..left);
+    let next = if left == 0 {
+        fetched.next.map(|next| position.at(next))
+    } else {
+        // Slack's own cursor is beyond what is left: the next page begins before the oldest shown.
+        Some(position.before(fetched.messages[messages.len() - 1].ts))
     };
     Ok(ReadChannel {
-        window: Window {
-            since: show(position.since),
-            until: show(position.until),
-        },
+        window: Window::of(&position, &api),
         order: Order::OldestFirst,
         page: Page {
-            next_cursor: fetched.next.map(|next| {
-                cursor::wrap(&Position {
-                    next: Some(next),
-                    channel: position.channel.clone(),
-                    ..position
-                })
-            }),
+            next_cursor: next.as_ref().map(cursor::wrap),
             returned: messages.len(),
             total_estimate: None,
         },

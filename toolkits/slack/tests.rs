@@ -2,6 +2,7 @@
 
 mod changing;
 mod fake;
+mod files;
 mod find_channels;
 mod find_users;
 mod finding;
@@ -68,6 +69,11 @@ fn the_table_says_what_each_tool_may_do_and_the_least_it_needs() {
                 "channels:history channels:read users:read".to_owned()
             ),
             (
+                "slack_read_file",
+                Annotations::READ,
+                "files:read".to_owned()
+            ),
+            (
                 "slack_send_message",
                 Annotations::SEND,
                 "chat:write channels:read".to_owned()
@@ -75,6 +81,11 @@ fn the_table_says_what_each_tool_may_do_and_the_least_it_needs() {
             ("slack_react", SET, "reactions:write".to_owned()),
             ("slack_update_message", OVERWRITE, "chat:write".to_owned()),
             ("slack_delete_message", OVERWRITE, "chat:write".to_owned()),
+            (
+                "slack_upload_file",
+                Annotations::SEND,
+                "files:write channels:read".to_owned()
+            ),
         ]
     );
 }

@@ -30,6 +30,17 @@ impl Ts {
         }
     }
 
+    /// The latest one before it.
+    pub(super) fn before(self) -> Self {
+        match self.unique.checked_sub(1) {
+            Some(unique) => Self { unique, ..self },
+            None => Self {
+                seconds: self.seconds.saturating_sub(1),
+                unique: 999_999,
+            },
+        }
+    }
+
     /// Reads the `p1700000000000100` of a permalink, where the point is left out.
     pub(super) fn from_permalink(segment: &str) -> Option<Self> {
         let digits = segment.strip_prefix('p')?;

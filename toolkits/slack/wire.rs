@@ -194,6 +194,44 @@ pub(super) struct File {
     pub(super) mode: Option<String>,
 }
 
+/// `files.info`.
+#[derive(Debug, Deserialize)]
+pub(super) struct OneFile {
+    pub(super) file: FileInfo,
+}
+
+/// All that is told of a file. What is hidden or deleted has little more than an id.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct FileInfo {
+    pub(super) id: String,
+    pub(super) name: Option<String>,
+    pub(super) title: Option<String>,
+    pub(super) mimetype: Option<String>,
+    pub(super) size: u64,
+    pub(super) mode: Option<String>,
+    pub(super) is_external: bool,
+    pub(super) url_private: Option<String>,
+    pub(super) url_private_download: Option<String>,
+    pub(super) permalink: Option<String>,
+    pub(super) user: Option<String>,
+    pub(super) created: i64,
+}
+
+/// `files.getUploadURLExternal`.
+#[derive(Deserialize)]
+pub(super) struct UploadPlace {
+    pub(super) upload_url: String,
+    pub(super) file_id: String,
+}
+
+/// `files.completeUploadExternal`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Uploaded {
+    #[serde(default)]
+    pub(super) files: Vec<FileInfo>,
+}
+
 /// `chat.postMessage`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Posted {

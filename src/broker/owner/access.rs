@@ -128,6 +128,7 @@ impl Owner {
                         ))
                     })?
                     .clone(),
+                file_origins: provider.file_origins().to_vec(),
             })),
             Refreshed::Refused { connection, reason } => {
                 let reason = ConsentReason::NeedsReconnect(reason);

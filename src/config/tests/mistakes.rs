@@ -276,6 +276,16 @@ const MISTAKES: &[(Part, &str, &[&str])] = &[
         &[":5: api.base_url must be an https:// URL"],
     ),
     (
+        Entry,
+        "client_id: x\napi: { file_origins: ['https://a.example', 'http://CANARY.example'] }",
+        &[":5: api.file_origins must be an https:// URL"],
+    ),
+    (
+        Entry,
+        "client_id: x\napi: { file_origins: ['https://a.example/CANARY'] }",
+        &[":5: api.file_origins must be an origin"],
+    ),
+    (
         File,
         "server:\n  public_url: http://CANARY.example\n",
         &[":2: server.public_url must be an https:// URL"],

@@ -77,6 +77,7 @@ pub(super) fn start(now: Timestamp) -> (Mailbox, Workspace, Vec<Repository>) {
     let workspace = Workspace {
         conversations: conversations.map(|it| it.finish(&names, now)).collect(),
         members: data.members,
+        files: Vec::new(),
     };
     (mailbox, workspace, repositories)
 }

@@ -33,6 +33,7 @@ pub(super) fn endpoint(call: &Call) -> Endpoint {
         (Method::GET, ["api", "repos", _, _, "issues"]) => Endpoint::Api("issues/list-for-repo"),
         (Method::POST, ["api", "repos", _, _, "issues"]) => Endpoint::Api("issues/create"),
         (Method::GET, ["api", "repos", _, _, "issues", _]) => Endpoint::Api("issues/get"),
+        (Method::GET, ["storage", "logs", _]) => Endpoint::Api("storage"),
         (Method::GET, ["api", "search", "code"]) => Endpoint::Api("search/code"),
         (Method::GET, ["api", "search", "repositories"]) => Endpoint::Api("search/repos"),
         (method, ["api", "repos", _, _, rest @ ..]) => {
@@ -49,6 +50,15 @@ pub(super) fn answer(world: &World, call: &Call) -> Response {
                        has a User-Agent header.";
         return problem(StatusCode::FORBIDDEN, message);
     }
+    if call.endpoint == Endpoint::Api("storage") {
+        // The address is signed; a token has no business there.
+        let signed = call.query("sig") == Some(world.settings.marker.as_str());
+        return if signed && call.bearer().is_none() {
+            repository::log()
+        } else {
+            problem(StatusCode::FORBIDDEN, "AuthenticationFailed")
+        };
+    }
     let now = world.settings.clock.now();
     let mut state = world.lock();
     let Ok(allowed) = state.grants.check(call.site, call.bearer(), now) else {
@@ -57,6 +67,7 @@ pub(super) fn answer(world: &World, call: &Call) -> Response {
     let request = Request {
         call,
         api: world.url(Site::GitHub, "api/").into(),
+        signature: &world.settings.marker,
         login: ACCOUNTS[allowed.account].login,
         app: world.settings.github_app,
         allowed: &allowed,
@@ -117,6 +128,7 @@ pub(super) fn invalid(errors: &Value) -> Response {
 pub(super) struct Request<'a> {
     pub(super) call: &'a Call,
     api: String,
+    signature: &'a str,
     pub(super) login: &'static str,
     app: bool,
     allowed: &'a Allowed,
@@ -338,6 +350,12 @@ impl Request<'_> {
         let shown = repository.show_issue(&issue, &self.api);
         repository.issues.push(issue);
         json_response(StatusCode::CREATED, &shown)
+    }
+
+    /// A signed address at the storage host.
+    pub(super) fn storage(&self, path: &str) -> String {
+        let site = self.api.trim_end_matches("api/");
+        format!("{site}storage/{path}?sig={}", self.signature)
     }
 
     /// One page of a list, with the `Link` header of the next.

@@ -26,6 +26,7 @@ mod repository;
 mod server;
 mod slack;
 mod slack_chat;
+mod slack_files;
 mod slack_search;
 mod token;
 mod workspace;

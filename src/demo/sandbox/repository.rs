@@ -1,8 +1,8 @@
 //! GitHub's REST API below one repository: files, history, commits and pull requests.
 
-use axum::http::header::ACCEPT;
+use axum::http::header::{ACCEPT, LOCATION};
 use axum::http::{Method, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -37,6 +37,10 @@ pub(super) fn operation(method: &Method, rest: &[&str]) -> &'static str {
         ("POST", ["pulls", _, "reviews"]) => "pulls/create-review",
         ("POST", ["pulls", _, "requested_reviewers"]) => "pulls/request-reviewers",
         ("GET", ["actions", "runs"]) => "actions/list-workflow-runs-for-repo",
+        ("GET", ["actions", "runs", _, "jobs"]) => "actions/list-jobs-for-workflow-run",
+        ("GET", ["actions", "jobs", _]) => "actions/get-job-for-workflow-run",
+        ("GET", ["actions", "jobs", _, "logs"]) => "actions/download-job-logs-for-workflow-run",
+        ("GET", ["check-runs", _, "annotations"]) => "checks/list-annotations",
         _ => "unknown",
     }
 }
@@ -65,7 +69,7 @@ pub(super) fn answer(request: &Request<'_>, operation: &str, at: &mut Repository
         "repos/get-combined-status-for-ref" => {
             ok(json!({"state": "pending", "total_count": 0, "statuses": []}))
         }
-        "actions/list-workflow-runs-for-repo" => ok(json!({"total_count": 0, "workflow_runs": []})),
+        operation if operation.starts_with("actions/") => actions(request, operation),
         "git/get-ref" => {
             let found = at.git.branches.get(&branch());
             or_404(
@@ -86,10 +90,49 @@ pub(super) fn answer(request: &Request<'_>, operation: &str, at: &mut Repository
             }
         }
         "git/create-ref" | "git/update-ref" => point(request, at, operation, &branch),
-        "issues/list-sub-issues" | "issues/list-events-for-timeline" => ok(json!([])),
+        "checks/list-annotations"
+        | "issues/list-sub-issues"
+        | "issues/list-events-for-timeline" => ok(json!([])),
         "pulls/create" => propose(request, at),
         _ => thread(request, operation, at, rest[1]),
     }
+}
+
+/// One run, whose one job failed.
+fn actions(request: &Request<'_>, operation: &str) -> Response {
+    let job = json!({"id": 7, "run_id": 3, "name": "mill", "status": "completed",
+                     "conclusion": "failure", "html_url": null,
+                     "steps": [{"name": "Turn", "status": "completed", "conclusion": "failure",
+                                "number": 1}]});
+    let value = match operation {
+        "actions/list-workflow-runs-for-repo" => json!({"total_count": 1, "workflow_runs": [
+            {"id": 3, "name": "Mill", "display_title": "Turn it", "status": "completed",
+             "conclusion": "failure", "event": "push", "head_branch": "rollback",
+             "head_sha": "c0ffee", "actor": user(request.login), "created_at": request.now,
+             "html_url": "https://github.example.test/runs/3"}]}),
+        "actions/list-jobs-for-workflow-run" => json!({"total_count": 1, "jobs": [job]}),
+        "actions/get-job-for-workflow-run" => job,
+        _ => return (StatusCode::FOUND, [(LOCATION, request.storage("logs/7"))]).into_response(),
+    };
+    json_response(StatusCode::OK, &value)
+}
+
+/// The log of the one job, at the storage host.
+pub(super) fn log() -> Response {
+    let mut log = String::from("\u{feff}");
+    for line in [
+        "##[group]Run mill",
+        "turning",
+        "turning",
+        "error: the handle broke",
+        "##[error]Process completed with exit code 1.",
+        "Cleaning up",
+    ] {
+        log.push_str("2026-11-20T08:00:00.1234567Z ");
+        log.push_str(line);
+        log.push('\n');
+    }
+    text(StatusCode::OK, &log)
 }
 
 fn content(request: &Request<'_>, at: &Repository, path: &str) -> Response {

@@ -12,9 +12,9 @@ use crate::demo::sandbox::faults::Endpoint;
 use crate::demo::sandbox::grants::{Allowed, BadToken};
 use crate::demo::sandbox::server::{Call, find, json_response, token_endpoint};
 use crate::demo::sandbox::workspace::{Conversation, Kind, Message, Ts, Workspace};
-use crate::demo::sandbox::{slack_chat, slack_search};
+use crate::demo::sandbox::{slack_chat, slack_files, slack_search};
 
-const METHODS: [&str; 18] = [
+const METHODS: [&str; 21] = [
     "assistant.search.context",
     "chat.delete",
     "chat.getPermalink",
@@ -25,6 +25,9 @@ const METHODS: [&str; 18] = [
     "conversations.list",
     "conversations.open",
     "conversations.replies",
+    "files.completeUploadExternal",
+    "files.getUploadURLExternal",
+    "files.info",
     "reactions.add",
     "reactions.remove",
     "search.messages",
@@ -46,6 +49,8 @@ pub(super) fn endpoint(call: &Call) -> Endpoint {
             let known = METHODS.into_iter().find(|method| method == name);
             Endpoint::Api(known.unwrap_or("unknown"))
         }
+        (Method::POST, ["upload", _]) => Endpoint::Api("upload"),
+        (Method::GET, ["files-pri", _, _]) => Endpoint::Api("files-pri"),
         _ => Endpoint::Api("unknown"),
     }
 }
@@ -113,6 +118,9 @@ pub(super) fn answer(world: &World, call: &Call) -> Response {
     let now = world.settings.clock.now();
     let token = token(call);
     let mut state = world.lock();
+    if call.endpoint == Endpoint::Api("upload") {
+        return slack_files::upload(&mut state.workspace, call);
+    }
     let allowed = match state.grants.check(call.site, token.as_deref(), now) {
         Ok(allowed) => allowed,
         Err(_) if token.is_none() => return refused("not_authed"),
@@ -124,6 +132,9 @@ pub(super) fn answer(world: &World, call: &Call) -> Response {
         now,
     };
     let workspace = &mut state.workspace;
+    if call.endpoint == Endpoint::Api("files-pri") {
+        return slack_files::download(workspace, call, &acting);
+    }
     let result = match call.endpoint {
         Endpoint::Identity => Ok(json!({
             "url": format!("https://{TEAM_DOMAIN}.slack.com/"),
@@ -150,6 +161,9 @@ pub(super) fn answer(world: &World, call: &Call) -> Response {
             method @ ("chat.postMessage" | "chat.update" | "chat.delete" | "chat.getPermalink"
             | "reactions.add" | "reactions.remove"),
         ) => slack_chat::answer(method, workspace, call, &acting),
+        Endpoint::Api(
+            method @ ("files.info" | "files.getUploadURLExternal" | "files.completeUploadExternal"),
+        ) => slack_files::answer(world, method, workspace, call, &acting),
         Endpoint::Api("team.info") => team(&acting),
         _ => Err(No::Code("unknown_method")),
     };

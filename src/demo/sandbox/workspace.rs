@@ -115,6 +115,21 @@ impl std::fmt::Display for Ts {
 pub(super) struct Workspace {
     pub(super) members: Vec<Member>,
     pub(super) conversations: Vec<Conversation>,
+    pub(super) files: Vec<StoredFile>,
+}
+
+/// A file, from the moment that its upload is announced.
+#[derive(Debug)]
+pub(super) struct StoredFile {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) length: usize,
+    /// None until they have come.
+    pub(super) bytes: Option<Vec<u8>>,
+    pub(super) user: &'static str,
+    /// The conversation that it is shared in.
+    pub(super) channel: Option<String>,
+    pub(super) created: Timestamp,
 }
 
 impl Workspace {

@@ -141,6 +141,42 @@ fn with_a_token_endpoint_elsewhere_nothing_is_sent_to_the_public_service() {
 }
 
 #[test]
+fn files_are_read_where_the_entry_says_or_beside_the_built_in_api() {
+    let origins = |entry: &ProviderEntry| -> Vec<String> {
+        let provider = Provider::new(entry.clone());
+        let origins = provider.file_origins().iter();
+        origins.map(ToString::to_string).collect()
+    };
+    for (kind, expected) in [
+        ("google", vec![]),
+        ("slack", vec!["https://files.slack.com/"]),
+        ("github", vec![]),
+        ("other", vec![]),
+    ] {
+        let entry = ProviderEntry::new("mine", Some(kind), "the-client");
+        assert_eq!(origins(&entry), expected, "{kind}");
+    }
+    let slack = ProviderEntry::new("mine", Some("slack"), "the-client");
+    let built_in = Provider::new(slack.clone()).fingerprint();
+
+    // A token of another service is not for Slack's file host.
+    let mut moved = slack.clone();
+    moved.api_base_url = Some(url("https://slack-gov.com/api/"));
+    assert!(origins(&moved).is_empty());
+    let mut moved = slack.clone();
+    moved.token_request.endpoint = Some(url("https://slack-gov.com/api/oauth.v2.access"));
+    assert!(origins(&moved).is_empty());
+
+    let mut said = moved;
+    said.file_origins = Some(vec![url("https://files.slack-gov.com/")]);
+    assert_eq!(origins(&said), ["https://files.slack-gov.com/"]);
+    let mut none = slack;
+    none.file_origins = Some(Vec::new());
+    assert!(origins(&none).is_empty());
+    assert_ne!(Provider::new(none).fingerprint(), built_in);
+}
+
+#[test]
 fn github_enterprise_is_reached_below_its_api_address() {
     let mut entry = ProviderEntry::new("ghe", Some("github"), "the-client");
     entry.authorization_request.endpoint = Some(url("https://ghe.example/login/oauth/authorize"));

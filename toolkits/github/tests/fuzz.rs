@@ -103,6 +103,11 @@ fn anything(request: &Seen) -> (u16, Value) {
             "html_url": "x" }] }),
         "jobs" => json!({ "jobs": [{ "id": 2, "name": "t", "conclusion": "failure",
             "steps": [{ "name": "s", "conclusion": "failure" }] }] }),
+        "2" if path.ends_with("/jobs/2") => {
+            json!({ "id": 2, "name": "t", "conclusion": "failure" })
+        }
+        // Without its header, the redirect to a log leads nowhere.
+        "logs" => return (404, json!({})),
         "annotations" => json!([{ "path": "a", "start_line": 1, "annotation_level": "failure",
             "message": "x" }]),
         "pulls" => return (201, pull()),
@@ -149,6 +154,9 @@ async fn no_answer_of_github_makes_a_tool_for_one_repository_panic_or_quote_much
         ),
         ("github_list_workflow_runs", json!({ "failures": true })),
         ("github_search_repositories", json!({ "query": "x" })),
+        ("github_get_failed_logs", json!({ "run_id": 1 })),
+        ("github_get_failed_logs", json!({ "job_id": 2 })),
+        ("github_get_failed_logs", json!({ "pull_number": 12 })),
         (
             "github_whoami",
             json!({ "include": ["orgs", "teams", "installations"] }),

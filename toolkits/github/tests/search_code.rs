@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::assert_refused_unsent;
 use crate::error::ErrorCode;
-use crate::fake::{Provider, Seen, run};
+use crate::fake::{Provider, Seen, assert_shorter, run};
 
 const TOOL: &str = "github_search_code";
 
@@ -27,6 +27,22 @@ fn found(path: &str) -> Value {
             { "property": "content", "fragment": "a third one" },
         ],
     })
+}
+
+#[tokio::test]
+async fn addresses_are_details() {
+    let provider = Provider::start(|_: &Seen, _| {
+        let items = [found("src/main.rs"), found("src/lib.rs")];
+        Json(json!({ "total_count": 2, "incomplete_results": false, "items": items }))
+    })
+    .await;
+    let mut arguments = json!({ "query": "run" });
+    let concise = run(&provider, TOOL, arguments.clone()).await.unwrap();
+    arguments["response_format"] = json!("detailed");
+    let detailed = run(&provider, TOOL, arguments).await.unwrap();
+    let structured = Value::Object(detailed.structured.unwrap());
+    let address = "https://github.com/octo/app/blob/main/src/lib.rs";
+    assert_shorter(&concise, &detailed.text, &structured, address);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::issue;
 use crate::error::{ErrorCode, ToolError};
-use crate::fake::{self, Provider, Seen};
+use crate::fake::{self, Provider, Seen, assert_shorter};
 use crate::output::Output;
 
 async fn search(provider: &Provider, arguments: Value) -> Result<Output, ToolError> {
@@ -57,6 +57,10 @@ async fn a_search_returns_the_facts_and_drops_the_rest() {
     assert_eq!(seen.header("authorization"), "Bearer token-0");
 
     let structured = output.structured.unwrap();
+    let concise = json!({ "query": "crash", "repo": "octo/app" });
+    let concise = search(&provider, concise).await.unwrap();
+    let detailed = Value::Object(structured.clone());
+    assert_shorter(&concise, &output.text, &detailed, "https://github.com/");
     assert_eq!(
         structured["items"][0],
         json!({

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::pull_request::pull;
 use super::{assert_refused_unsent, assert_steps_up, page};
-use crate::fake::{Provider, Seen, run};
+use crate::fake::{Provider, Seen, assert_shorter, run};
 
 const TOOL: &str = "github_list_workflow_runs";
 
@@ -48,6 +48,17 @@ fn github(request: &Seen) -> Response {
         ),
         _ => (StatusCode::NOT_FOUND, Json(json!({}))).into_response(),
     }
+}
+
+#[tokio::test]
+async fn who_started_a_run_is_a_detail() {
+    let provider = Provider::start(|request: &Seen, _| github(request)).await;
+    let mut arguments = json!({ "repo": "octo/app" });
+    let concise = run(&provider, TOOL, arguments.clone()).await.unwrap();
+    arguments["response_format"] = json!("detailed");
+    let detailed = run(&provider, TOOL, arguments).await.unwrap();
+    let structured = Value::Object(detailed.structured.unwrap());
+    assert_shorter(&concise, &detailed.text, &structured, "ada");
 }
 
 #[tokio::test]

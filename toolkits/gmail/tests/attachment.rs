@@ -150,7 +150,7 @@ async fn a_file_that_is_too_large_to_be_read_is_not_fetched() {
     let fake = Gmail::start(|_| {
         let mut letter = message("m1", &["INBOX"], &[]);
         letter["payload"] = json!({ "partId": "", "mimeType": "video/mp4", "filename": "v.mp4",
-            "body": { "size": 36_000_000, "attachmentId": "x" } });
+            "body": { "size": 36_700_161, "attachmentId": "x" } });
         (200, letter)
     })
     .await;
@@ -160,7 +160,7 @@ async fn a_file_that_is_too_large_to_be_read_is_not_fetched() {
         .await
         .unwrap_err();
     assert_eq!(error.code, ErrorCode::TooLarge);
-    assert!(error.message.contains("36000000 bytes"), "{error}");
+    assert!(error.message.contains("36700161 bytes"), "{error}");
     assert!(error.fix.contains("Gmail"), "{error}");
     assert_eq!(fake.seen().len(), 1);
 }

@@ -44,7 +44,12 @@ impl Gmail {
             shown_as: shown_as.map(str::to_owned),
             ..settings(&self.0.url)
         });
-        let output = tool.run(api, arguments).await?;
+        let output = tool.run(api, arguments).await;
+        for seen in self.seen() {
+            let known = crate::rate::has_units(&seen.method, &seen.path);
+            assert!(known, "{} {} has no units", seen.method, seen.path);
+        }
+        let output = output?;
         match (&tool.output_schema, &output.structured) {
             (Some(schema), Some(structured)) => {
                 jsonschema::validate(&json!(**schema), &json!(structured)).unwrap();

@@ -92,6 +92,24 @@ const DOCUMENTED: &[(&str, &str)] = &[
          too_many_emoji too_many_reactions",
     ),
     (
+        "files.info",
+        "canvas_disabled_file_team canvas_disabled_user_team canvas_globally_disabled \
+         file_deleted file_not_found not_visible slack_connect_canvas_sharing_blocked \
+         template_not_visible",
+    ),
+    (
+        "files.getUploadURLExternal",
+        "alt_txt_too_large file_type_not_allowed file_upload_size_restricted \
+         file_uploads_disabled file_uploads_except_images_disabled missing_argument \
+         snippet_too_large storage_limit_reached unknown_snippet_type unknown_subtype",
+    ),
+    (
+        "files.completeUploadExternal",
+        "channel_not_found channels_limit_exceeded file_not_found file_type_not_allowed \
+         file_update_failed file_uploads_except_images_disabled invalid_blocks \
+         invalid_channel not_in_channel posting_to_channel_denied",
+    ),
+    (
         "all methods",
         "access_denied accesslimited account_inactive deprecated_endpoint ekm_access_denied \
          enterprise_is_restricted fatal_error internal_error invalid_arg_name \

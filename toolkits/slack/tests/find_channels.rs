@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::fake::{Call, Fake, missing, refusal, workspace};
 use crate::error::ErrorCode;
+use crate::fake::assert_shorter;
 
 fn answer(call: &Call) -> Value {
     let all = [
@@ -35,7 +36,9 @@ fn answer(call: &Call) -> Value {
     }
 }
 
-async fn find(fake: &Fake, arguments: Value) -> (String, Value) {
+/// In detail.
+async fn find(fake: &Fake, mut arguments: Value) -> (String, Value) {
+    arguments["response_format"] = "detailed".into();
     let output = fake.run("slack_find_channels", arguments).await.unwrap();
     (output.text, Value::Object(output.structured.unwrap()))
 }
@@ -71,6 +74,10 @@ async fn channels_are_found_by_name_topic_or_purpose_the_best_fit_first() {
             "types=public_channel,private_channel"
         ]
     );
+
+    let concise = json!({"query": "#launch", "member_only": false});
+    let concise = fake.run("slack_find_channels", concise).await.unwrap();
+    assert_shorter(&concise, &text, &result, "Everything for the launch");
 }
 
 #[tokio::test]

@@ -7,6 +7,9 @@ use crate::fake::{Seen, garble};
 use crate::fuzz;
 
 fn slack(seen: &Seen) -> (u16, Value) {
+    if !seen.path.starts_with("/api/") {
+        return (200, json!("a,b\n1,2"));
+    }
     let call = Call::of(seen, 0);
     let hit = json!({"author_name": "Ada", "author_user_id": "U0000000001", "channel_id": "C0000000001",
         "channel_name": "general", "message_ts": "1777629540.000100", "content": "Hello <@U0000000002>",
@@ -33,6 +36,14 @@ fn slack(seen: &Seen) -> (u16, Value) {
         "assistant.search.context" => {
             json!({"ok": true, "results": {"messages": [hit], "files": [file]},
                 "response_metadata": {"next_cursor": "on"}})
+        }
+        "files.info" => json!({"ok": true, "file": {"id": "F0000000001", "name": "plan.csv",
+            "mimetype": "text/csv", "size": 12, "user": "U0000000001", "created": 1_777_629_600,
+            "url_private": "https://slack.example/files/plan.csv"}}),
+        "files.getUploadURLExternal" => json!({"ok": true, "file_id": "F0000000002",
+            "upload_url": "https://files.slack.example/upload/1"}),
+        "files.completeUploadExternal" => {
+            json!({"ok": true, "files": [{"id": "F0000000002", "permalink": LINK}]})
         }
         _ => workspace(&call),
     };
@@ -68,6 +79,11 @@ async fn no_answer_of_slack_makes_a_tool_panic_or_quote_much() {
             json!({ "ts": LINK, "text": "Hello @ada" }),
         ),
         ("slack_delete_message", json!({ "ts": LINK })),
+        ("slack_read_file", json!({ "file_id": "F0000000001" })),
+        (
+            "slack_upload_file",
+            json!({ "to": "#general", "filename": "a.txt", "content": "x" }),
+        ),
     ];
     let cases = fuzz::CASES / 5 / (calls.len() + 1);
     for (tool, arguments) in &calls {

@@ -27,7 +27,7 @@ async fn a_channel_is_found_by_name_and_reads_one_line_a_message_oldest_first() 
          first. 3 shown. No more pages.\n\
          \n\
          [2026-05-01T11:59:00+02:00] Ada: hi @Bob Barker\n  | second <line> (3 replies, :+1:×2) {1777629540.000100}\n\
-         [2026-05-01T11:59:30+02:00] Grace 👩‍💻: [file: plan.pdf] [file: deleted] {1777629570.000100}\n\
+         [2026-05-01T11:59:30+02:00] Grace 👩‍💻: [file: plan.pdf, F0000000001] [file: deleted, F0000000002] {1777629570.000100}\n\
          [2026-05-01T11:59:50+02:00] ci (bot B0000000001): failed (https://ci.example) {1777629590.000100}\n\
          \n\
          People: U0000000001 = \"Ada\", U0000000003 = \"Grace 👩\u{200d}💻\"\n\
@@ -129,8 +129,14 @@ async fn detail_adds_what_is_seldom_needed_to_text_and_structure() {
         json!([{"id": "F0000000001", "name": "a.txt", "mimetype": "text/plain", "size": 12}]);
     let fake = with_messages(vec![edited]).await;
     let (concise, result) = read(&fake, json!({"channel": "C0000000001"})).await;
-    assert_eq!(result["messages"][0]["files"], json!([{"name": "a.txt"}]));
-    assert!(concise.contains("x [file: a.txt] {"), "{concise}");
+    assert_eq!(
+        result["messages"][0]["files"],
+        json!([{"name": "a.txt", "id": "F0000000001"}])
+    );
+    assert!(
+        concise.contains("x [file: a.txt, F0000000001] {"),
+        "{concise}"
+    );
     let (detailed, result) = read(
         &fake,
         json!({"channel": "C0000000001", "response_format": "detailed"}),

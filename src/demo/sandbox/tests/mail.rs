@@ -24,9 +24,13 @@ impl Trial {
         let tools = valetkey_toolkits::all();
         let tool = tools.iter().find(|tool| tool.name == name).unwrap();
         let token = self.access(Site::Google, scopes).await;
+        let http = self.http.clone();
         let api = Api::new(ApiSettings {
-            client: self.http.client().clone(),
+            client: http.client(),
+            pace: http.pace(),
+            links: Arc::new(move || http.client_for_links()),
             base_url: self.sandbox.url(Site::Google, ""),
+            file_origins: Vec::new(),
             access_token: SecretString::from(token),
             renew: Arc::new(|_| Box::pin(async { None })),
             account: "ada@example.test".to_owned(),
