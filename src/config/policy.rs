@@ -81,9 +81,13 @@ impl Policy {
             confirm_sends,
             confirm_public_after_private: minutes.map(Duration::from_mins),
             allowed: Arc::new(Allowed {
-                recipient_domains: list(reader, "policy.recipient_domains", recipient_domains)?,
-                slack_channels: list(reader, "policy.slack_channels", slack_channels)?,
-                github_repos: list(reader, "policy.github_repos", github_repos)?,
+                recipient_domains: list(
+                    reader,
+                    "policy.recipient_domains",
+                    recipient_domains.as_ref(),
+                )?,
+                slack_channels: list(reader, "policy.slack_channels", slack_channels.as_ref())?,
+                github_repos: list(reader, "policy.github_repos", github_repos.as_ref())?,
             }),
         })
     }
@@ -92,11 +96,11 @@ impl Policy {
 fn list<T: FromStr<Err = &'static str>>(
     reader: Reader<'_>,
     key: &str,
-    texts: &Option<Vec<Text>>,
+    texts: Option<&Vec<Text>>,
 ) -> Result<Vec<T>, ConfigError> {
     let read = |text: &Text| {
         let rule = reader.text(key, text)?.parse();
         rule.map_err(|problem| reader.wrong(line(text), key, problem))
     };
-    texts.iter().flatten().map(read).collect()
+    texts.into_iter().flatten().map(read).collect()
 }

@@ -60,6 +60,11 @@ fn a_tool_that_is_off_is_in_no_list_refused_by_name_and_recorded() {
             post_message(),
             "toolkits.tools.allow",
         ),
+        (
+            "toolkits: { tools: { deny: [connections_list] } }\n",
+            json!({ "name": "connections_list", "arguments": {} }),
+            "toolkits.tools.deny",
+        ),
     ] {
         let name = tool["name"].as_str().unwrap();
         for era in Era::ALL {

@@ -97,6 +97,13 @@ pub(super) fn shows(api: &Api, issue: &Wire) -> bool {
     has_named(api, &issue.repository())
 }
 
+/// Keeps those that may be shown, and says how many others there were.
+pub(super) fn keep(api: &Api, issues: &mut Vec<Wire>) -> usize {
+    let all = issues.len();
+    issues.retain(|issue| shows(api, issue));
+    all - issues.len()
+}
+
 /// Refuses what the list does not have.
 pub(super) fn check(api: &Api, owner: &str, name: &str) -> Result<(), ToolError> {
     if has(api, owner, name) {

@@ -171,9 +171,7 @@ pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Read, ToolErro
     if include.contains(&"sub_issues") {
         let request = get(&api, &below("sub_issues")).query("per_page", LINKED);
         let (mut found, more) = fetch::list::<Wire>(request, &asked).await?;
-        left_out += found.len();
-        found.retain(|it| allowed::shows(&api, it));
-        left_out -= found.len();
+        left_out += allowed::keep(&api, &mut found);
         sub_issues.extend(
             found
                 .iter()

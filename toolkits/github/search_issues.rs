@@ -161,9 +161,8 @@ pub(super) async fn run(api: Api, arguments: Arguments) -> Result<Found, ToolErr
             "GitHub shows the first {REACH} results of a search; narrow it to see the others."
         ));
     }
-    let returned = merged.items.len();
-    merged.items.retain(|wire| allowed::shows(&api, wire));
-    warnings.extend(allowed::left_out(returned - merged.items.len()));
+    let not_allowed = allowed::keep(&api, &mut merged.items);
+    warnings.extend(allowed::left_out(not_allowed));
     let items: Vec<Issue> = merged
         .items
         .iter()

@@ -138,11 +138,11 @@ impl Message {
     /// Every header field of these names.
     pub(super) fn headers(&self, names: &[&str]) -> impl Iterator<Item = &str> {
         let headers = self.payload.iter().flat_map(|part| &part.headers);
-        let named = headers.filter(|header| {
+        let wanted = headers.filter(|header| {
             let mut names = names.iter();
             names.any(|name| header.name.eq_ignore_ascii_case(name))
         });
-        named.map(|header| header.value.as_str())
+        wanted.map(|header| header.value.as_str())
     }
 }
 
