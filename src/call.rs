@@ -302,7 +302,7 @@ impl Calls {
         let http = self.http.clone();
         Api::new(ApiSettings {
             client: http.client(),
-            pace: http.pace().of(provider),
+            pace: http.pace().at(provider, &granted.api_base_url),
             links: Arc::new(move || http.client_for_links()),
             base_url: granted.api_base_url,
             file_origins: granted.file_origins,
