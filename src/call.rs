@@ -358,10 +358,14 @@ async fn preview(
     api: &Api,
     connection: ConnectionId,
 ) -> Result<(Output, Hex<16>), ToolError> {
-    let mut arguments = call.arguments.clone();
-    arguments.remove(PREVIEW_ID);
-    arguments.insert(DRY_RUN.to_owned(), true.into());
-    let shown = call.tool.run(api.clone(), arguments.into()).await?;
+    let shown = if call.tool.takes(DRY_RUN) {
+        let mut arguments = call.arguments.clone();
+        arguments.remove(PREVIEW_ID);
+        arguments.insert(DRY_RUN.to_owned(), true.into());
+        call.tool.run(api.clone(), arguments.into()).await?
+    } else {
+        confirm::preview_of_arguments(call)
+    };
     let id = fingerprint::of_preview(fingerprint::of_call(call, connection), &shown);
     Ok((shown, id))
 }
