@@ -309,7 +309,7 @@ impl Calls {
         let http = self.http.clone();
         Api::new(ApiSettings {
             client: http.client(),
-            pace: http.pace().of(provider),
+            pace: http.pace().at(provider, &granted.api_base_url),
             links: Arc::new(move || http.client_for_links()),
             base_url: granted.api_base_url,
             file_origins: granted.file_origins,
@@ -366,10 +366,14 @@ async fn preview(
     api: &Api,
     connection: ConnectionId,
 ) -> Result<(Output, Hex<16>), ToolError> {
-    let mut arguments = call.arguments.clone();
-    arguments.remove(PREVIEW_ID);
-    arguments.insert(DRY_RUN.to_owned(), true.into());
-    let shown = call.tool.run(api.clone(), arguments.into()).await?;
+    let shown = if call.tool.takes(DRY_RUN) {
+        let mut arguments = call.arguments.clone();
+        arguments.remove(PREVIEW_ID);
+        arguments.insert(DRY_RUN.to_owned(), true.into());
+        call.tool.run(api.clone(), arguments.into()).await?
+    } else {
+        confirm::preview_of_arguments(call)
+    };
     let id = fingerprint::of_preview(fingerprint::of_call(call, connection), &shown);
     Ok((shown, id))
 }

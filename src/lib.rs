@@ -11,7 +11,9 @@
 //! 2. [`call`] asks [`broker::Broker::access`] for what the tool needs. The table on that function
 //!    is the heart of the program.
 //! 3. `Granted`: the tool, of the `valetkey_toolkits` crate, runs with an `Api` handle whose
-//!    token can reach that provider's origins and nothing else. A 401 means one refresh and one repetition.
+//!    token can reach that provider's origins and nothing else. A 401 means one refresh and one
+//!    repetition. Before a write `call` compares it with its preview, has the person agree where the
+//!    policy says so, and looks whether its idempotency key was used.
 //! 4. `Consent`: a flow is durable in [`store`] before its link leaves the process. How the link
 //!    travels depends on the client; `mcp::answer` has the three ways. The person opens it at
 //!    [`consent`], goes to the provider and comes back to the callback; the broker exchanges the

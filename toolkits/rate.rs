@@ -16,6 +16,7 @@ use std::time::Duration;
 use reqwest::Method;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
+use url::Url;
 
 pub(crate) use tables::Charge;
 use tables::Table;
@@ -57,6 +58,14 @@ impl Default for Shared {
 
 /// How full a bucket is, as the time at which it will be full again (the generic cell rate
 /// algorithm, ITU-T I.371), and until when nothing may be taken from it.
+/// Where the documented limits hold.
+const PUBLIC: [&str; 4] = [
+    "gmail.googleapis.com",
+    "slack.com",
+    "slack-gov.com",
+    "api.github.com",
+];
+
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
     full_at: Instant,
@@ -80,11 +89,21 @@ impl Pace {
     /// The same for requests to `provider`: `google`, `slack` and `github` have limits that are
     /// known, others are left to say what theirs are.
     #[must_use]
-    pub fn of(&self, provider: &str) -> Self {
+    pub(crate) fn of(&self, provider: &str) -> Self {
         Self {
             shared: self.shared.clone(),
             table: Table::of(provider),
         }
+    }
+
+    /// The same for requests to `provider` at `base_url`: only the provider's public address has the
+    /// limits that it documents, a server of one's own (GitHub Enterprise) has its own.
+    #[must_use]
+    pub fn at(&self, provider: &str, base_url: &Url) -> Self {
+        let is_public = base_url
+            .host_str()
+            .is_some_and(|host| PUBLIC.contains(&host));
+        self.of(if is_public { provider } else { "" })
     }
 
     /// Waits for a turn to have a large answer in memory.

@@ -28,8 +28,8 @@ pub(crate) fn add_account(schema: &mut Map<String, Value>) {
         ACCOUNT.to_owned(),
         json!({
             "type": "string",
-            "description": "Which connected account acts: its alias, e-mail address, login, workspace or \
-                connection id. Needed only when several are connected.",
+            // Each of these words is in every tool.
+            "description": "Who acts, if several accounts are connected: alias, address or login.",
         }),
     );
 }

@@ -8,8 +8,10 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 use valetkey_toolkits::api::Api;
-use valetkey_toolkits::arguments::{DRY_RUN, IDEMPOTENCY_KEY};
+use valetkey_toolkits::arguments::{DRY_RUN, IDEMPOTENCY_KEY, PREVIEW_ID};
 use valetkey_toolkits::output::Output;
+use valetkey_toolkits::sanitize::visible;
+use valetkey_toolkits::tool::Tool;
 use valetkey_toolkits::{github_is_public, gmail_has_mail_to};
 
 use crate::audit::Hex;
@@ -24,6 +26,9 @@ pub struct Confirmation {
     /// What would be done.
     pub preview: Output,
 }
+
+/// The toolkits that come with Valetkey.
+const BUILT_IN: [&str; 3] = ["gmail", "slack", "github"];
 
 /// The provider where everybody may see what is written.
 const GITHUB: &str = "github";
@@ -69,10 +74,10 @@ impl Confirmations {
     }
 
     /// Whether the person may have to be asked: about what reaches others, and would reach them
-    /// twice if it were repeated.
+    /// twice if it were repeated, and about every write of a toolkit of the user's own.
     pub(super) fn may_ask(&self, call: Call<'_>) -> bool {
-        call.tool.takes(DRY_RUN)
-            && call.tool.takes(IDEMPOTENCY_KEY)
+        let sends = call.tool.takes(DRY_RUN) && call.tool.takes(IDEMPOTENCY_KEY);
+        (sends || is_of_the_user(call.tool))
             && (self.sends != ConfirmSends::Never || self.may_expose(call))
     }
 
@@ -122,6 +127,22 @@ impl Confirmations {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What such a tool's requests mean, nobody here can know.
+fn is_of_the_user(tool: &Tool) -> bool {
+    !BUILT_IN.contains(&&*tool.toolkit) && !tool.annotations.read_only
+}
+
+/// What a call would do, in the words of its arguments, for a tool that has no dry run.
+pub(super) fn preview_of_arguments(call: Call<'_>) -> Output {
+    let mut arguments = call.arguments.clone();
+    for name in [IDEMPOTENCY_KEY, PREVIEW_ID] {
+        arguments.remove(name);
+    }
+    let told = Value::Object(arguments);
+    let text = format!("{} ({})\n{told:#}", call.tool.title, call.tool.name);
+    Output::new(visible(&text).text, None)
 }
 
 /// The addresses that a mail would go to. None: it is no mail, or some of them are not plain.

@@ -255,3 +255,44 @@ fn after_something_private_was_read_what_everybody_would_see_is_asked_about() {
     form(&session.alone(&public));
     assert_clean(session.server);
 }
+
+const OWN: &str = "provider: google
+toolkit: own
+tools:
+  - name: own_create_label
+    title: Create a label
+    description: Creates a label.
+    scopes: [https://www.googleapis.com/auth/gmail.labels]
+    method: POST
+    path: /gmail/v1/users/me/labels
+    body: json
+    parameters:
+      - { name: name, in: body, type: string, required: true, description: Its name. }
+    keep: [id, name]
+";
+
+#[test]
+fn a_write_of_a_toolkit_of_ones_own_is_asked_about_in_the_words_of_its_arguments() {
+    let host = Host::new(ALWAYS);
+    let folder = host.world.home().join(".config/valetkey/toolkits/own");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("toolkit.yaml"), OWN).unwrap();
+    let create = json!({ "name": "own_create_label",
+                         "arguments": { "name": "Odd\u{202e}ities" } });
+    let mut session = Session::open(&host, Era::Retry);
+    let asked = session.ask(&create);
+    host.connect(asked.link.as_deref().unwrap());
+    let asked = session.go_on(&create, &asked);
+    let message = form(&asked)["message"].as_str().unwrap();
+    assert!(
+        message.contains("Create a label") && message.contains("Oddities"),
+        "{message}"
+    );
+    let mut other = create.clone();
+    other["arguments"]["name"] = json!("Others");
+    let refused = session.ask(&decided(&other, &asked, &agree())).message;
+    assert_eq!(refused["error"]["code"], -32602, "{refused}");
+    let done = session.alone(&decided(&create, &asked, &agree()));
+    assert_eq!(done["result"]["isError"], false, "{done}");
+    assert_clean(session.server);
+}

@@ -193,12 +193,19 @@ fn after_a_disconnect_no_refresh_token_is_left_in_the_owners_memory() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
-    let Some(bytes) = memory(owner.server.id()) else {
-        return;
-    };
-    let has = |text: &str| bytes.windows(text.len()).any(|at| at == text.as_bytes());
-    assert!(has(host.vault().to_str().unwrap()), "this is its memory");
-    assert!(!has(REFRESH_TOKEN), "a refresh token is left");
+    // The connection that carried the revocation may have its buffers for a moment longer.
+    for left in (0..50).rev() {
+        let Some(bytes) = memory(owner.server.id()) else {
+            return;
+        };
+        let has = |text: &str| bytes.windows(text.len()).any(|at| at == text.as_bytes());
+        assert!(has(host.vault().to_str().unwrap()), "this is its memory");
+        if !has(REFRESH_TOKEN) {
+            return;
+        }
+        assert_ne!(left, 0, "a refresh token is left");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -386,8 +393,7 @@ async fn another_user_gets_nothing_from_the_socket_and_nothing_is_sent_to_theirs
     let hello = r#"b'\0\0\0\x20{"protocol":1,"version":"0.0.0"}'"#;
     let script = format!(
         "import socket,sys\ns=socket.socket(socket.AF_UNIX)\ns.connect({path:?})\n\
-         s.sendall({hello})\n\
-         try: got=s.recv(100)\n\
+         try:\n s.sendall({hello})\n got=s.recv(100)\n\
          except ConnectionError: got=b\'\'\n\
          sys.stdout.write(repr(got))"
     );

@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use reqwest::Method;
 use tokio::time::Instant;
+use url::Url;
 
 use super::{BUCKETS, LARGE, Pace};
 use crate::api::{Api, ApiSettings};
@@ -313,4 +314,18 @@ fn every_method_of_slack_that_is_called_has_a_limit_or_is_known_to_have_none() {
         }
     }
     assert!(found > 20, "{found}");
+}
+
+#[test]
+fn documented_limits_hold_at_the_providers_public_address_alone() {
+    for (base_url, has_limits) in [
+        ("https://api.github.com/", true),
+        ("https://github.example.org/api/v3/", false),
+        ("https://api.github.com.evil.example/", false),
+        ("http://127.0.0.1:4103/", false),
+    ] {
+        let pace = Pace::default().at("github", &Url::parse(base_url).unwrap());
+        let charges = pace.charges(&Method::GET, &["search", "code"]);
+        assert_eq!(!charges.is_empty(), has_limits, "{base_url}");
+    }
 }
