@@ -132,7 +132,11 @@ async fn github_creates_an_issue_and_finds_it() {
 }
 
 /// What emulate 0.12.2 cannot play, and why.
-const UNSUPPORTED: [(&str, &str); 5] = [
+const UNSUPPORTED: [(&str, &str); 6] = [
+    (
+        "github_submit_review",
+        "it confirms with 201, where GitHub says 200",
+    ),
     ("slack_search", "it has neither of Slack's searches"),
     ("slack_send_message", "it does not know `markdown_text`"),
     (
@@ -266,7 +270,7 @@ async fn every_slack_tool_that_can_works_with_an_emulated_workspace() {
     let mut tour = Tour::start(&emulators).await;
     let me = tour.call("slack_whoami", json!({})).await;
     assert!(me.to_string().contains("ada"), "{me}");
-    let query = json!({ "query": "engine" });
+    let query = json!({ "query": "engine", "member_only": false });
     let found = tour.call("slack_find_channels", query).await;
     assert_eq!(found["channels"][0]["channel"]["id"], room, "{found}");
     let found = tour
@@ -287,7 +291,8 @@ async fn every_slack_tool_that_can_works_with_an_emulated_workspace() {
     tour.call("slack_update_message", edit).await;
     let wanted = json!({ "channel": room, "ts": own });
     let read = tour.call("slack_get_message", wanted.clone()).await;
-    assert_eq!(read["message"]["text"], "Ours.", "{read}");
+    // The text stays: the emulator does not know `markdown_text`.
+    assert_eq!(read["message"]["edited"], true, "{read}");
     tour.call("slack_delete_message", wanted).await;
     tour.finish("slack").await;
 }
@@ -340,9 +345,6 @@ async fn every_github_tool_that_can_works_with_an_emulated_repository() {
     let read = tour.call("github_get_pull_request", pull.clone()).await;
     assert!(read.to_string().contains("Whisper"), "{read}");
     tour.call("github_get_pull_request_diff", pull).await;
-    let review =
-        json!({ "repo": repo, "pull_number": number, "event": "comment", "body": "Good." });
-    tour.call("github_submit_review", review).await;
     tour.call("github_list_workflow_runs", json!({ "repo": repo }))
         .await;
     tour.finish("github").await;
