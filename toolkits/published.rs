@@ -4,7 +4,7 @@
 //! A provider's table is a file beside this one, `published/<provider>.json`: which operations the
 //! tools use, the page that describes each, and the scopes that it takes. Slack's has the arguments
 //! too. With the feature `peers`, the tables are held to Google's discovery document and GitHub's
-//! OpenAPI description, and so are the parameters and bodies of the requests.
+//! `OpenAPI` description, and so are the parameters and bodies of the requests.
 
 mod arguments;
 mod least;

@@ -180,7 +180,7 @@ fn every_tool_names_a_provider_and_no_empty_choice_of_scopes() {
     }
 }
 
-/// All tools together may take 15,000 tokens of a model's context, which tests/it/tools_list.rs counts
+/// All tools together may take 15,000 tokens of a model's context, which `tests/it/tools_list.rs` counts
 /// with a tokenizer. Without one: a token of such text is a little more than four characters.
 #[test]
 fn the_list_of_tools_stays_within_its_share_of_a_models_context() {

@@ -1,6 +1,7 @@
 //! The list of tools as a model gets it: what it costs, and that it stays the same.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -98,7 +99,8 @@ async fn every_tool_together_takes_less_than_15_000_tokens() {
         count("whole")
     );
     for name in SHARED {
-        report += &format!(", {name} {}", lean - count(&format!("without {name}")));
+        let cost = lean - count(&format!("without {name}"));
+        write!(report, ", {name} {cost}").unwrap();
     }
     let dearest = tools.iter().map(|tool| {
         let name = tool["name"].as_str().unwrap();
@@ -108,7 +110,7 @@ async fn every_tool_together_takes_less_than_15_000_tokens() {
     dearest.sort_unstable();
     dearest.reverse();
     // Shown when tests run with `--nocapture`, and when this one fails.
-    report += &format!("\nmost: {:?}", &dearest[..10]);
+    write!(report, "\nmost: {:?}", &dearest[..10]).unwrap();
     #[expect(clippy::print_stdout, reason = "the figures are what is asked for")]
     {
         println!("{report}");

@@ -18,9 +18,9 @@ pub(super) struct Document {
 }
 
 impl Document {
-    pub(super) fn new(document: Value) -> Self {
+    pub(super) fn new(document: &Value) -> Self {
         let mut operations = BTreeMap::new();
-        collect(&document, &mut operations);
+        collect(document, &mut operations);
         let schemas = document["schemas"].as_object().unwrap().iter();
         let schemas = schemas
             .map(|(name, schema)| (name.clone(), json_schema(schema)))

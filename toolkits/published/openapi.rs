@@ -1,4 +1,5 @@
-//! GitHub's description of its REST API, in OpenAPI 3.0 (<https://github.com/github/rest-api-description>).
+//! GitHub's description of its REST API, in `OpenAPI` 3.0
+//! (<https://github.com/github/rest-api-description>).
 
 use serde_json::{Map, Value};
 
@@ -60,7 +61,7 @@ impl Document {
         }
     }
 
-    /// The JSON Schema of a schema of OpenAPI 3.0, in which `nullable` adds a type. A `closed` object
+    /// The JSON Schema of a schema of `OpenAPI` 3.0, in which `nullable` adds a type. A `closed` object
     /// has no other fields than those published; parts of a choice cannot tell by themselves.
     fn json_schema(&self, schema: &Value, closed: bool) -> Value {
         let mut out = Map::new();

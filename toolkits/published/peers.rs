@@ -1,5 +1,5 @@
 //! Requests against what the providers publish for programs: Google's discovery document and
-//! GitHub's OpenAPI description, which tests/run installs.
+//! GitHub's `OpenAPI` description, which tests/run installs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -37,7 +37,7 @@ pub(super) struct Body {
 
 /// By provider, each operation of its table.
 static DESCRIBED: LazyLock<BTreeMap<&str, BTreeMap<String, Described>>> = LazyLock::new(|| {
-    let google = discovery::Document::new(installed(
+    let google = discovery::Document::new(&installed(
         ".venv/lib/python3*/site-packages/googleapiclient/discovery_cache/documents/gmail.v1.json",
     ));
     let github = openapi::Document::new(installed(
@@ -225,9 +225,8 @@ fn a_request_that_is_not_as_published_is_refused() {
         check(provider, name, &request)
     };
     let issue = "/repos/o/r/issues";
-    for body in [r#"{"title":"x","labels":["a"],"type":null}"#] {
-        assert_eq!(told("github", request("POST", issue, &[], body)), Ok(()));
-    }
+    let body = r#"{"title":"x","labels":["a"],"type":null}"#;
+    assert_eq!(told("github", request("POST", issue, &[], body)), Ok(()));
     for body in [
         "",
         "{}",
