@@ -21,6 +21,8 @@ use crate::error::ToolError;
 use crate::fuzz::{self, Random};
 use crate::output::Output;
 use crate::rate::Pace;
+use crate::tool::Tool;
+use crate::{published, result};
 
 /// A request that arrived.
 #[derive(Clone, Debug)]
@@ -156,6 +158,9 @@ pub(crate) fn settings_with(client: reqwest::Client, base_url: &Url) -> ApiSetti
     }
 }
 
+/// Of how many garbled calls the requests are checked: more are of the same kinds.
+const CHECKED: usize = 100;
+
 /// What answers in the provider's place.
 pub(crate) type Answers = Arc<dyn Fn(&Request) -> Response + Send + Sync>;
 
@@ -169,17 +174,19 @@ pub(crate) async fn garble(
     cases: usize,
     answer: fn(&Seen) -> (u16, Value),
 ) -> usize {
-    let tool = crate::all()
-        .into_iter()
-        .find(|known| known.name == tool)
-        .unwrap();
+    let tool = named(tool);
     let base = Url::parse(base).unwrap();
     let client = client(Duration::from_mins(1));
     let mut understood = 0;
     for case in 0..cases {
         let random = Mutex::new(Random::new(case as u64));
+        let checked = tool.clone();
         let answers: Answers = Arc::new(move |request| {
-            let (status, body) = answer(&Seen::of(request));
+            let seen = Seen::of(request);
+            if case < CHECKED {
+                published::check(&checked, &seen);
+            }
+            let (status, body) = answer(&seen);
             let mut random = random.lock().unwrap();
             let body = fuzz::garbled(&mut random, &body);
             let status = match random.below(16) {
@@ -199,7 +206,10 @@ pub(crate) async fn garble(
             ..settings_with(client.clone(), &base)
         });
         match tool.run(api, arguments.clone()).await {
-            Ok(_) => understood += 1,
+            Ok(output) => {
+                result::check(&tool, &output);
+                understood += 1;
+            }
             Err(error) => {
                 let told = serde_json::to_string(&error).unwrap();
                 let quoted = told.chars().filter(|c| *c == fuzz::MARK).count();
@@ -267,44 +277,72 @@ async fn serve_raw(answer: Option<Vec<u8>>) -> (Url, Arc<AtomicUsize>) {
     (url, count)
 }
 
-/// Runs a built-in tool as the acting account `octocat`, and checks what holds for every result: it
-/// fits its output schema, and the text has the facts of the structure.
+/// Runs a built-in tool as the acting account `octocat`, as [`call`] does.
 pub(crate) async fn run(
     provider: &Provider,
     tool: &str,
     arguments: Value,
 ) -> Result<Output, ToolError> {
-    let tool = crate::all()
-        .into_iter()
-        .find(|known| known.name == tool)
-        .unwrap();
-    let output = tool.run(provider.api(), arguments).await?;
-    if let (Some(schema), Some(structured)) = (&tool.output_schema, &output.structured) {
-        let schema = Value::Object((**schema).clone());
-        let structured = Value::Object(structured.clone());
-        if let Err(misfit) = jsonschema::validate(&schema, &structured) {
-            panic!("{}: {misfit}\n{structured:#}", tool.name);
-        }
-        for fact in facts(&structured) {
-            assert!(
-                output.text.contains(&fact),
-                "{}: {fact:?} is not in the text:\n{}",
-                tool.name,
-                output.text
-            );
-        }
+    call(provider, settings(&provider.url), tool, arguments).await
+}
+
+/// Runs a built-in tool and checks what holds for each of its calls: the requests are as the
+/// provider publishes them, and the result as [`result::check`] says.
+pub(crate) async fn call(
+    provider: &Provider,
+    settings: ApiSettings,
+    tool: &str,
+    arguments: Value,
+) -> Result<Output, ToolError> {
+    let tool = named(tool);
+    let before = provider.seen().len();
+    let ended = tool.run(Api::new(settings), arguments).await;
+    for request in &provider.seen()[before..] {
+        published::check(&tool, request);
     }
+    let output = ended?;
+    result::check(&tool, &output);
     Ok(output)
 }
 
-/// Every string and number within a value.
-pub(crate) fn facts(value: &Value) -> Vec<String> {
-    match value {
-        Value::String(text) => vec![text.clone()],
-        Value::Number(number) => vec![number.to_string()],
-        Value::Array(items) => items.iter().flat_map(facts).collect(),
-        Value::Object(fields) => fields.values().flat_map(facts).collect(),
-        Value::Null | Value::Bool(_) => Vec::new(),
+/// Checks the scopes that each tool of a toolkit declares, by the requests of its most common call.
+pub(crate) async fn check_scopes(
+    toolkit: &str,
+    base: &str,
+    calls: &[(&str, Value)],
+    answer: fn(&Seen) -> (u16, Value),
+) {
+    let tools = crate::all().into_iter();
+    let tools = tools.filter(|tool| tool.toolkit == toolkit);
+    let called: Vec<&str> = calls.iter().map(|(tool, _)| *tool).collect();
+    let tools: Vec<_> = tools.map(|tool| tool.name).collect();
+    assert_eq!(tools, called);
+    for (tool, arguments) in calls {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let remember = seen.clone();
+        let answers: Answers = Arc::new(move |request| {
+            let seen = Seen::of(request);
+            let (status, body) = answer(&seen);
+            remember.lock().unwrap().push(seen);
+            Response {
+                status: StatusCode::from_u16(status).unwrap(),
+                headers: HeaderMap::new(),
+                body: body.to_string().into_bytes(),
+                left_out: 0,
+                effect: request.effect,
+            }
+        });
+        let api = Api::new(ApiSettings {
+            answers: Some(answers),
+            ..settings(&Url::parse(base).unwrap())
+        });
+        let tool = named(tool);
+        if let Err(error) = tool.run(api, arguments.clone()).await {
+            panic!("{}: {error}", tool.name);
+        }
+        let seen = seen.lock().unwrap();
+        assert!(!seen.is_empty(), "{}", tool.name);
+        published::least(&tool, &seen);
     }
 }
 
@@ -317,4 +355,12 @@ pub(crate) fn assert_shorter(concise: &Output, text: &str, structured: &Value, d
         assert!(!concise.contains(detail), "{concise}");
         assert!(concise.len() < detailed.len());
     }
+}
+
+/// A built-in tool.
+fn named(tool: &str) -> Tool {
+    crate::all()
+        .into_iter()
+        .find(|known| known.name == tool)
+        .unwrap_or_else(|| panic!("no tool {tool}"))
 }

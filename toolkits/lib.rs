@@ -45,6 +45,10 @@ mod fuzz;
 mod hostile;
 #[cfg(test)]
 mod large;
+#[cfg(test)]
+mod published;
+#[cfg(test)]
+mod result;
 
 pub use github::visibility::is_public as github_is_public;
 pub use gmail::correspondents::has_mail_to as gmail_has_mail_to;

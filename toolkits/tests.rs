@@ -179,3 +179,19 @@ fn every_tool_names_a_provider_and_no_empty_choice_of_scopes() {
         }
     }
 }
+
+/// All tools together may take 15,000 tokens of a model's context, which `tests/it/tools_list.rs` counts
+/// with a tokenizer. Without one: a token of such text is a little more than four characters.
+#[test]
+fn the_list_of_tools_stays_within_its_share_of_a_models_context() {
+    let length = |tool: &crate::tool::Tool| {
+        let schema = Value::Object((*tool.input_schema).clone()).to_string();
+        tool.name.len() + tool.title.len() + tool.description.len() + schema.len()
+    };
+    let lengths: Vec<_> = all()
+        .iter()
+        .map(|it| (it.name.clone(), length(it)))
+        .collect();
+    let whole: usize = lengths.iter().map(|(_, length)| length).sum();
+    assert!(whole <= 4 * 15_000, "{whole}: {lengths:?}");
+}

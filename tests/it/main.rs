@@ -55,6 +55,7 @@ mod stdio;
 mod takeover;
 mod tls;
 mod toolkits;
+mod tools_list;
 mod upstream;
 mod whole_loop;
 mod world;

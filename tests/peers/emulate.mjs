@@ -19,7 +19,15 @@ const withoutFallback = (key, users) => {
 // with this one.
 const excluded = "-in:drafts";
 
-const slackScopes = ["channels:history", "channels:read", "users:read", "chat:write"];
+const slackScopes = [
+  "channels:history",
+  "channels:read",
+  "users:read",
+  "chat:write",
+  "reactions:write",
+  "files:read",
+  "files:write",
+];
 const seed = {
   google: {
     users: withoutFallback("email", [
@@ -76,8 +84,13 @@ const seed = {
         bot_name: "valetkey",
       },
     ],
-    // Grace writes with it what Ada then reads.
-    tokens: [{ token: "xoxp-grace", type: "user", user: "grace", scopes: slackScopes }],
+    // Another client writes with them what Ada then reads.
+    tokens: ["grace", "ada"].map((user) => ({
+      token: `xoxp-${user}`,
+      type: "user",
+      user,
+      scopes: slackScopes,
+    })),
     strict_scopes: true,
   },
   github: {

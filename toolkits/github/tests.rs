@@ -11,6 +11,7 @@ mod get_issue;
 mod history;
 mod pull_request;
 mod pull_request_diff;
+mod scopes;
 mod search_code;
 mod search_issues;
 mod search_repositories;
@@ -67,20 +68,6 @@ async fn assert_steps_up(tool: &str, arguments: &Value) {
     let error = run(&provider, tool, arguments.clone()).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::MissingScopes, "{tool}: {error}");
     assert_eq!(error.missing_scopes, ["repo"], "{tool}");
-}
-
-/// All tools of the server together may take 15,000 tokens of a model's context; a token is about
-/// four characters.
-#[test]
-fn the_list_of_tools_stays_within_its_share_of_a_models_context() {
-    let tools = super::tools();
-    let length = |tool: &crate::tool::Tool| {
-        let schema = serde_json::to_string(&*tool.input_schema).unwrap();
-        tool.name.len() + tool.title.len() + tool.description.len() + schema.len()
-    };
-    let lengths: Vec<_> = tools.iter().map(|it| (&it.name, length(it) / 4)).collect();
-    let all: usize = lengths.iter().map(|(_, tokens)| tokens).sum();
-    assert!(all <= tools.len() * 360, "{all} tokens: {lengths:?}");
 }
 
 /// An issue as GitHub's REST API describes it, with parts that nobody needs.

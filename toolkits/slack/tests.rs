@@ -12,6 +12,7 @@ mod paging;
 mod reacting;
 mod read_refusals;
 mod reading;
+mod scopes;
 mod searching;
 mod send_refusals;
 mod sending;

@@ -7,7 +7,7 @@ use super::pull_request::pull;
 use crate::fake::{Seen, garble};
 use crate::fuzz;
 
-fn github(request: &Seen) -> (u16, Value) {
+pub(super) fn github(request: &Seen) -> (u16, Value) {
     match (request.method.as_str(), request.path.as_str()) {
         ("POST", _) => (201, issue(34)),
         (_, "/search/issues") => {
@@ -50,7 +50,7 @@ async fn no_answer_of_github_makes_a_tool_panic_or_quote_much() {
 }
 
 /// Answers that fit the last part of each path.
-fn anything(request: &Seen) -> (u16, Value) {
+pub(super) fn anything(request: &Seen) -> (u16, Value) {
     let path = request.path.as_str();
     let file = json!({ "filename": "a.rs", "status": "modified", "additions": 1, "deletions": 1,
                        "previous_filename": "b.rs", "patch": "@@ -1,2 +1,2 @@\n a\n-b\n+c" });

@@ -1,11 +1,11 @@
-//! The provider on loopback as Gmail: short paths, Google's errors, results held to their schema.
+//! The provider on loopback as Gmail: short paths, Google's errors.
 
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use crate::api::{Api, ApiSettings};
+use crate::api::ApiSettings;
 use crate::error::ToolError;
-use crate::fake::{Provider, Seen, facts, settings};
+use crate::fake::{self, Provider, Seen, settings};
 use crate::output::Output;
 
 pub(super) struct Gmail(Provider);
@@ -37,44 +37,22 @@ impl Gmail {
         tool: &str,
         arguments: Value,
     ) -> Result<Output, ToolError> {
-        let tools = super::super::tools();
-        let tool = tools.iter().find(|known| known.name == tool).unwrap();
-        let api = Api::new(ApiSettings {
+        let settings = ApiSettings {
             account: "ada@x.example".to_owned(),
             shown_as: shown_as.map(str::to_owned),
             ..settings(&self.0.url)
-        });
-        let output = tool.run(api, arguments).await;
+        };
+        let ended = fake::call(&self.0, settings, tool, arguments).await;
         for seen in self.seen() {
             let known = crate::rate::has_units(&seen.method, &seen.path);
             assert!(known, "{} {} has no units", seen.method, seen.path);
         }
-        let output = output?;
-        match (&tool.output_schema, &output.structured) {
-            (Some(schema), Some(structured)) => {
-                jsonschema::validate(&json!(**schema), &json!(structured)).unwrap();
-                check_facts(structured, &output.text);
-            }
-            (None, None) => assert!(output.text.starts_with("Account: ada@x.example\n")),
-            _ => panic!("a schema and a structure come together"),
-        }
-        Ok(output)
+        ended
     }
 
     /// The requests so far.
     pub(super) fn seen(&self) -> Vec<Seen> {
         self.0.seen()
-    }
-}
-
-/// Every string and number of a result is in its text, too.
-fn check_facts(structured: &serde_json::Map<String, Value>, text: &str) {
-    // A count has no page, and so says nothing of the none on it.
-    for fact in facts(&json!(structured)).iter().filter(|fact| *fact != "0") {
-        assert!(
-            text.contains(fact.as_str()),
-            "{fact:?} is not in the text:\n{text}"
-        );
     }
 }
 

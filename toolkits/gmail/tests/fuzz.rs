@@ -6,7 +6,7 @@ use super::fake::{google_error, mailbox, message, path};
 use crate::fake::{Seen, garble};
 use crate::fuzz;
 
-fn gmail(request: &Seen) -> (u16, Value) {
+pub(super) fn gmail(request: &Seen) -> (u16, Value) {
     match path(request) {
         "/drafts" if request.method == "GET" => (
             200,

@@ -9,6 +9,7 @@ mod fuzz;
 mod labels;
 mod read;
 mod reply;
+mod scopes;
 mod search;
 mod search_requests;
 mod send;

@@ -6,7 +6,7 @@ use super::fake::{Call, LINK, history, message, missing, workspace};
 use crate::fake::{Seen, garble};
 use crate::fuzz;
 
-fn slack(seen: &Seen) -> (u16, Value) {
+pub(super) fn slack(seen: &Seen) -> (u16, Value) {
     if !seen.path.starts_with("/api/") {
         return (200, json!("a,b\n1,2"));
     }
