@@ -1,4 +1,5 @@
-//! The HTTP clients of the process: one for the providers, one for links that they hand out.
+//! The HTTP clients of the process: one for the providers, one for what brings their tokens, one
+//! for links that they hand out.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub struct Http(Arc<Clients>);
 #[derive(Debug, Default)]
 struct Clients {
     providers: OnceLock<reqwest::Client>,
+    tokens: OnceLock<reqwest::Client>,
     links: OnceLock<reqwest::Client>,
     pace: Pace,
 }
@@ -33,6 +35,13 @@ impl Http {
     /// tries again.
     pub fn client(&self) -> reqwest::Client {
         shared(&self.0.providers, builder)
+    }
+
+    /// The client for requests that carry refresh tokens or bring them. It keeps no connection: the
+    /// buffers of one that waits for its next request would keep the last token for a while, also
+    /// after it was revoked and deleted.
+    pub fn client_for_tokens(&self) -> reqwest::Client {
+        shared(&self.0.tokens, || builder().pool_max_idle_per_host(0))
     }
 
     /// The client for links that a provider hands out: it connects to public addresses only.

@@ -103,7 +103,7 @@ pub(super) async fn revoke(
         return Err(provider.lacks("client_secret"));
     };
     let request = http
-        .client()
+        .client_for_tokens()
         .delete(url.clone())
         .basic_auth(&provider.entry.client_id, Some(wire::read(secret)))
         .header("Accept", "application/vnd.github+json")

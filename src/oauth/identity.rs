@@ -43,8 +43,8 @@ impl Provider {
             "GET"
         };
         let mut request = match settings.method.as_deref().unwrap_or(default) {
-            "POST" => http.client().post(url.clone()).form(&parameters),
-            _ => http.client().get(url.clone()).query(&parameters),
+            "POST" => http.client_for_tokens().post(url.clone()).form(&parameters),
+            _ => http.client_for_tokens().get(url.clone()).query(&parameters),
         };
         if self.kind() == Kind::GitHub {
             request = request

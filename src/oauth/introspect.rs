@@ -69,7 +69,7 @@ impl Provider {
             parameters.push(("token".to_owned(), token.to_owned()));
         }
         let mut request = if settings.method.as_deref() == Some("GET") {
-            http.client().get(url.clone()).query(&parameters)
+            http.client_for_tokens().get(url.clone()).query(&parameters)
         } else {
             self.authenticated_post(http, url, settings, parameters)
         };

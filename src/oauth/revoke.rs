@@ -54,7 +54,7 @@ impl Provider {
         let request = match self.kind() {
             // Google takes the token alone:
             // <https://developers.google.com/identity/protocols/oauth2/web-server#tokenrevoke>.
-            Kind::Google => http.client().post(url.clone()).form(&parameters),
+            Kind::Google => http.client_for_tokens().post(url.clone()).form(&parameters),
             _ => self.authenticated_post(http, url, settings, parameters),
         };
         let answer = wire::send(self, http, request).await?;

@@ -148,7 +148,7 @@ pub(super) async fn revoke(
         return Err(provider.lacks("api.base_url"));
     };
     let request = http
-        .client()
+        .client_for_tokens()
         .post(url.clone())
         .bearer_auth(wire::read(access_token));
     let answer = wire::send(provider, http, request).await?;

@@ -75,7 +75,11 @@ pub(super) async fn execute(
 ) -> Result<Answer, OAuthError> {
     let url = request.url().clone();
     let failed = |error: reqwest::Error| provider.unreachable(&url, cause(&error));
-    let mut response = http.client().execute(request).await.map_err(failed)?;
+    let mut response = http
+        .client_for_tokens()
+        .execute(request)
+        .await
+        .map_err(failed)?;
     let status = response.status();
     if status.is_server_error() {
         return Err(provider.unreachable(&url, "it answers with a server error"));
@@ -138,7 +142,7 @@ impl Provider {
         settings: &Request,
         mut parameters: Vec<(String, String)>,
     ) -> RequestBuilder {
-        let mut request = http.client().post(url.clone());
+        let mut request = http.client_for_tokens().post(url.clone());
         let client_id = &self.entry.client_id;
         let secret = self.entry.client_secret.as_ref().map(read);
         match (self.auth_method(settings), secret) {

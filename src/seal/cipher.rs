@@ -4,7 +4,7 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hkdf::Hkdf;
 use sha2::Sha256;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 const NONCE_LEN: usize = 24;
 
@@ -32,6 +32,7 @@ impl Cipher {
             .0
             .encrypt(&XNonce::from(nonce), payload)
             .expect("no message comes near the cipher's limit of 256 GiB");
+        wipe_stack();
         [&nonce[..], &ciphertext].concat()
     }
 
@@ -42,9 +43,20 @@ impl Cipher {
             msg: ciphertext,
             aad: &length_prefixed(associated),
         };
-        let plaintext = self.0.decrypt(&XNonce::from(*nonce), payload).ok()?;
+        let plaintext = self.0.decrypt(&XNonce::from(*nonce), payload).ok();
+        wipe_stack();
+        let plaintext = plaintext?;
         Some(Zeroizing::new(plaintext))
     }
+}
+
+/// Overwrites what the calls before it left on the stack: the cipher copies the plaintext there, block
+/// by block, and a thread that waits for its next work would keep the last ones.
+#[inline(never)]
+fn wipe_stack() {
+    let mut used = [0xff_u8; 12 * 1024];
+    used.zeroize();
+    std::hint::black_box(&used);
 }
 
 /// HKDF-SHA256 (RFC 5869) without salt: the input is uniformly random already.
