@@ -34,6 +34,8 @@ struct Row<'a> {
     /// Of every group one is needed; the first is the one asked for.
     scopes: Vec<Vec<&'a str>>,
     annotations: Hints,
+    /// See [`size`].
+    size: usize,
     input_schema: Arc<Map<String, Value>>,
     output_schema: Option<Arc<Map<String, Value>>>,
 }
@@ -73,6 +75,7 @@ impl<'a> Row<'a> {
                 idempotent_hint: idempotent,
                 open_world_hint: open_world,
             },
+            size: size(tool),
             input_schema: tool.input_schema(),
             output_schema: tool.output_schema(),
         }
@@ -136,9 +139,10 @@ fn list<'a>(tools: impl Iterator<Item = AnyTool<'a>>) -> String {
             .iter()
             .map(|group| group.join(" or "))
             .collect();
+        let size = styled(DIM, &format!("{} characters", size(tool)));
         writeln!(
             text,
-            "  {name}  {hints}\n      {}",
+            "  {name}  {hints}  {size}\n      {}",
             first_paragraph(tool.description())
         )
         .expect("a string takes everything");
@@ -148,6 +152,16 @@ fn list<'a>(tools: impl Iterator<Item = AnyTool<'a>>) -> String {
         }
     }
     text
+}
+
+/// What hosts put before their model for as long as the tool is on: the characters of its name, its
+/// description and the schema of its arguments. A token is about four of them.
+fn size(tool: AnyTool<'_>) -> usize {
+    let schema = serde_json::to_string(&*tool.input_schema()).expect("a schema is plain JSON");
+    [tool.name(), tool.description(), &schema]
+        .iter()
+        .map(|text| text.chars().count())
+        .sum()
 }
 
 fn hints(annotations: Annotations) -> String {

@@ -358,11 +358,16 @@ async fn tools_lists_every_tool_with_scopes_annotations_and_schemas() {
         assert_eq!(read_only, tool.annotations.read_only, "{}", tool.name);
         assert_eq!(row["description"], tool.description);
         assert_eq!(row["input_schema"]["type"], "object");
+        let schema = row["input_schema"].to_string();
+        let told = [&*tool.name, &*tool.description, &schema];
+        let told: usize = told.iter().map(|text| text.chars().count()).sum();
+        assert_eq!(row["size"], told, "{}", tool.name);
     }
     let text = run(&world, &["tools"]).await.stdout;
     for tool in &all {
         assert!(text.contains(&*tool.name), "{}", tool.name);
     }
+    assert_eq!(text.matches(" characters\n").count(), all.len() + 3);
     assert!(!text.contains('\u{1b}'), "no colours in a pipe");
 }
 
