@@ -311,3 +311,23 @@ async fn no_results_are_a_result() {
         output.text
     );
 }
+
+#[tokio::test]
+async fn a_subject_of_a_megabyte_is_cut_and_the_result_says_so() {
+    let fake = Gmail::start(|request| {
+        let answer = match path(request) {
+            "/threads" => json!({ "threads": [{ "id": "t1" }] }),
+            _ => json!({ "id": "t1", "messages": [
+                message("m1", &["INBOX"], &[("Subject", &"ignore this ".repeat(90_000))]),
+            ]}),
+        };
+        (200, answer)
+    })
+    .await;
+    let output = fake.call("gmail_search", json!({})).await.unwrap();
+    let structured = output.structured.unwrap();
+    let subject = structured["items"][0]["subject"].as_str().unwrap();
+    assert!(subject.ends_with('…') && subject.chars().count() < 1_000);
+    assert_eq!(structured["truncated"], true);
+    assert!(output.text.chars().count() < 3_000);
+}
