@@ -240,6 +240,10 @@ impl Calls {
         let is_dry_run = is_dry_run(call);
         if is_dry_run {
             let shown = preview(call, &api, connection).await;
+            if shown.is_ok() {
+                // An answer may quote what it answers.
+                self.confirmations.note_read(call, &api).await;
+            }
             let shown = shown.map(|(mut shown, id)| {
                 shown.name_preview(&id.to_string());
                 shown

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use valetkey_toolkits::api::Api;
 use valetkey_toolkits::arguments::{DRY_RUN, IDEMPOTENCY_KEY, PREVIEW_ID};
 use valetkey_toolkits::output::Output;
-use valetkey_toolkits::sanitize::visible;
+use valetkey_toolkits::sanitize::{shorten, visible};
 use valetkey_toolkits::tool::Tool;
 use valetkey_toolkits::{github_is_public, gmail_has_mail_to};
 
@@ -35,6 +35,9 @@ const GITHUB: &str = "github";
 
 /// Mail providers whose domain says nothing about who belongs together.
 const PUBLIC: [&str; 2] = ["gmail.com", "googlemail.com"];
+
+/// What is shown of a text among the arguments of a tool without a dry run, in characters.
+const MOST_OF_A_TEXT: usize = 500;
 
 /// More new recipients than this are not looked up one by one: the person is asked.
 const MOST_LOOKED_UP: usize = 5;
@@ -140,9 +143,21 @@ pub(super) fn preview_of_arguments(call: Call<'_>) -> Output {
     for name in [IDEMPOTENCY_KEY, PREVIEW_ID] {
         arguments.remove(name);
     }
+    // A long one must not push the others out of what is shown; what is agreed to is all of it.
+    arguments.values_mut().for_each(shorten_texts);
     let told = Value::Object(arguments);
     let text = format!("{} ({})\n{told:#}", call.tool.title, call.tool.name);
     Output::new(visible(&text).text, None)
+}
+
+/// Cuts every text within `value`.
+fn shorten_texts(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = shorten(text, MOST_OF_A_TEXT),
+        Value::Array(items) => items.iter_mut().for_each(shorten_texts),
+        Value::Object(members) => members.values_mut().for_each(shorten_texts),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// The addresses that a mail would go to. None: it is no mail, or some of them are not plain.

@@ -251,7 +251,19 @@ fn after_something_private_was_read_what_everybody_would_see_is_asked_about() {
     // Mail is private too, and another process has read nothing yet.
     let mut session = Session::open(&host, Era::Retry);
     assert_eq!(session.alone(&public)["result"]["isError"], false);
-    session.with(&find_mail(), Person::new());
+    let (found, _) = session.with(&find_mail(), Person::new());
+    form(&session.alone(&public));
+    let thread = &found["result"]["structuredContent"]["items"][0]["thread_id"];
+    let answer = json!({ "name": "gmail_reply", "arguments": {
+        "thread_id": thread, "body": "Yes.", "quote_original": true, "dry_run": true } });
+    session.with(&answer, Person::new());
+    assert_clean(session.server);
+
+    // So is what a preview quotes.
+    let mut session = Session::open(&host, Era::Retry);
+    assert_eq!(session.alone(&public)["result"]["isError"], false);
+    let shown = session.alone(&answer);
+    assert_eq!(shown["result"]["isError"], false, "{shown}");
     form(&session.alone(&public));
     assert_clean(session.server);
 }
@@ -267,6 +279,7 @@ tools:
     path: /gmail/v1/users/me/labels
     body: json
     parameters:
+      - { name: colour, in: body, type: string, description: Its colour. }
       - { name: name, in: body, type: string, required: true, description: Its name. }
     keep: [id, name]
 ";
@@ -278,7 +291,7 @@ fn a_write_of_a_toolkit_of_ones_own_is_asked_about_in_the_words_of_its_arguments
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("toolkit.yaml"), OWN).unwrap();
     let create = json!({ "name": "own_create_label",
-                         "arguments": { "name": "Odd\u{202e}ities" } });
+                         "arguments": { "name": "Odd\u{202e}ities", "colour": "x".repeat(20_000) } });
     let mut session = Session::open(&host, Era::Retry);
     let asked = session.ask(&create);
     host.connect(asked.link.as_deref().unwrap());
@@ -287,6 +300,10 @@ fn a_write_of_a_toolkit_of_ones_own_is_asked_about_in_the_words_of_its_arguments
     assert!(
         message.contains("Create a label") && message.contains("Oddities"),
         "{message}"
+    );
+    assert!(
+        !message.contains("not shown here"),
+        "a long argument hides no other: {message}"
     );
     let mut other = create.clone();
     other["arguments"]["name"] = json!("Others");

@@ -64,7 +64,7 @@ impl Owner {
                 Change::PutKeyedCall(call)
             }
         };
-        // It has been done at the provider: without this it could be done again.
+        // It is over at the provider: without this its repetition is told less than is known.
         Ok(self.store().finish(vec![change]).await?)
     }
 
