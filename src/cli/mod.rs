@@ -21,6 +21,7 @@ pub mod import;
 pub mod key;
 mod ledger;
 pub mod link;
+mod memory;
 mod named;
 pub mod output;
 pub mod revoke_user;
@@ -138,6 +139,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         _ => {}
     }
     let app = App::start(cli.config.as_deref())?;
+    if app.config.lock_memory {
+        memory::lock()?;
+    }
     let broker = app.broker.clone();
     let ended = command(app, wanted).await;
     // At once, so that another process need not wait for the end of this one.

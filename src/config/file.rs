@@ -28,6 +28,7 @@ pub(super) struct FileForm {
     pub(super) elicitation: Option<ElicitationForm>,
     pub(super) store: Option<Text>,
     pub(super) master_key: Option<Text>,
+    pub(super) lock_memory: Option<Text>,
     pub(super) toolkits: Option<ToolkitsForm>,
     pub(super) audit: Option<AuditForm>,
     pub(super) policy: Option<PolicyForm>,

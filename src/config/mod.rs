@@ -62,6 +62,8 @@ pub struct Config {
     /// `master_key`: where the master key comes from. Default: `VALETKEY_MASTER_KEY` if it is set,
     /// else [`paths::master_key_file`].
     pub master_key: MasterKeySource,
+    /// `lock_memory`: nothing of this process is ever swapped out. Default: it may be.
+    pub lock_memory: bool,
     /// `toolkits`.
     pub toolkits: Toolkits,
     /// `audit`.
@@ -182,6 +184,10 @@ impl Config {
             toolkits: sections::toolkits(reader, &form.toolkits.unwrap_or_default(), &providers)?,
             audit: sections::audit(reader, form.audit.as_ref())?,
             master_key: sections::master_key(reader, form.master_key.as_ref(), &store_dir)?,
+            lock_memory: match &form.lock_memory {
+                Some(lock) => reader.flag("lock_memory", lock)?,
+                None => false,
+            },
             state_dir: paths::home(variables)
                 .ok()
                 .map(|home| paths::state_dir(&home)),

@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::Command;
 
 use crate::copy;
+use crate::host::Host;
+use crate::session::{Era, Session, find_mail};
 
 #[test]
 fn a_panic_tells_where_it_was_and_nothing_of_what_it_says() {
@@ -107,4 +109,51 @@ fn no_other_process_of_the_same_user_can_read_its_memory() {
     assert_eq!(zeros.count(), 2, "{core:?}");
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// Whoever is not root may lock a little memory only, and is told.
+#[test]
+#[cfg(target_os = "linux")]
+#[cfg_attr(not(feature = "peers"), ignore = "needs root; `tests/run` runs it")]
+fn with_lock_memory_nothing_of_the_process_can_be_swapped_out() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::process::CommandExt;
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return;
+    }
+    let locked = |host: &Host| {
+        let mut session = Session::open(host, Era::Text);
+        session.ask(&find_mail());
+        let status = format!("/proc/{}/status", session.server.id());
+        let status = fs::read_to_string(status).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmLck:"));
+        let kilobytes = line.unwrap().split_whitespace().nth(1).unwrap();
+        kilobytes.parse::<u64>().unwrap()
+    };
+    assert_eq!(locked(&Host::new("")), 0);
+    let host = Host::new("lock_memory: true\n");
+    assert!(locked(&host) > 0);
+
+    // As another user, where the build is nobody may be allowed to look.
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = folder.path().join("valetkey");
+    fs::copy(env!("CARGO_BIN_EXE_valetkey"), &program).unwrap();
+    let config = folder.path().join("valetkey.yaml");
+    fs::write(&config, "lock_memory: true\n").unwrap();
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o644)).unwrap();
+    let limited = format!(
+        "ulimit -l 64; exec {} --config {} tools",
+        program.display(),
+        config.display()
+    );
+    let mut shell = Command::new("sh");
+    shell.env("HOME", folder.path()).args(["-c", &limited]);
+    shell.uid(65_534).current_dir("/");
+    let output = shell.output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        !output.status.success() && told.contains("ulimit -l unlimited"),
+        "{told}"
+    );
 }
