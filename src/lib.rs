@@ -49,7 +49,7 @@
 //! | [`cli`] | one file per command; wires everything | everything |
 //! | [`telemetry`] | the log, on standard error | `config` |
 //!
-//! [`clock`] and [`http`] are leaves that anyone may use. A test reads the `use` lines and fails
+//! [`clock`], [`http`] and [`serve`] are leaves that anyone may use. A test reads the `use` lines and fails
 //! when an arrow points the wrong way.
 //!
 //! # Invariants
@@ -84,6 +84,7 @@ pub mod http;
 pub mod mcp;
 pub mod oauth;
 pub mod seal;
+pub mod serve;
 pub mod spill;
 pub mod store;
 pub mod telemetry;

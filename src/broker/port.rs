@@ -8,9 +8,10 @@ use std::time::Duration;
 use tokio::net::TcpSocket;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, sleep};
-use url::{Host, Url};
+use url::Host;
 
 use crate::broker::BrokerError;
+use crate::config::Server;
 
 /// How long a busy port is tried again: the process that had it may just be closing.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -26,15 +27,16 @@ pub(super) struct CallbackPort {
 
 impl CallbackPort {
     /// A port that is not bound yet. With `localhost` in the public URL both loopback addresses are
-    /// needed: browsers try `::1` first, and whoever sits there would receive the code.
-    pub(super) fn new(
-        port: u16,
-        public_url: &Url,
-        listeners: mpsc::UnboundedSender<TcpListener>,
-    ) -> Self {
-        let mut addresses = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))];
-        if public_url.host() == Some(Host::Domain("localhost")) {
-            addresses.push(SocketAddr::from((Ipv6Addr::LOCALHOST, port)));
+    /// needed: browsers try `::1` first, and whoever sits there would receive the code. None with an
+    /// HTTP server, on whose listener the callback is.
+    pub(super) fn new(server: &Server, listeners: mpsc::UnboundedSender<TcpListener>) -> Self {
+        let port = server.callback_port;
+        let mut addresses = Vec::new();
+        if !server.listen.is_on {
+            addresses.push(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+            if server.public_url.host() == Some(Host::Domain("localhost")) {
+                addresses.push(SocketAddr::from((Ipv6Addr::LOCALHOST, port)));
+            }
         }
         Self {
             port,

@@ -85,8 +85,7 @@ impl Seats {
         directory: Arc<Directory>,
         listeners: mpsc::UnboundedSender<TcpListener>,
     ) -> Self {
-        let server = &settings.config.server;
-        let port = CallbackPort::new(server.callback_port, &server.public_url, listeners);
+        let port = CallbackPort::new(&settings.config.server, listeners);
         Self {
             port: Arc::new(port),
             directory,

@@ -17,6 +17,7 @@ pub mod demo;
 pub mod disconnect;
 pub mod doctor;
 pub mod export;
+pub mod http;
 pub mod import;
 pub mod key;
 mod ledger;
@@ -38,6 +39,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::cli::app::App;
+use crate::config::Config;
 
 /// MCP server whose Gmail, Slack and GitHub tools act with each user's own OAuth grant.
 #[derive(Debug, Parser)]
@@ -79,6 +81,7 @@ pub struct Cli {
 pub enum Command {
     /// Serve one MCP client over standard input and output.
     Stdio,
+    Http(http::Args),
     Agent(agent::Args),
     Connect(connect::Args),
     Connections(connections::Args),
@@ -110,7 +113,7 @@ impl Command {
     /// it goes, and logs what went wrong and what they have to keep.
     pub fn log_filter(&self) -> Option<&'static str> {
         match self {
-            Self::Stdio | Self::Agent(_) => None,
+            Self::Stdio | Self::Http(_) | Self::Agent(_) => None,
             // It tells all of it itself.
             Self::Doctor(_) => Some("error"),
             _ => Some("warn,valetkey::store=info"),
@@ -134,11 +137,18 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => return demo::run(args).await,
         // It tells what is wrong with the configuration.
         Command::Doctor(args) => return doctor::run(cli.config.as_deref(), args).await,
+        // It has to know its address before anything else.
+        Command::Http(args) => return http::run(Config::load(cli.config.as_deref())?, args).await,
         // Whoever writes a toolkit may have no configuration yet.
         Command::Toolkit(args) => return toolkit::run(cli.config.as_deref(), args),
         _ => {}
     }
-    let app = App::start(cli.config.as_deref())?;
+    let mut config = Config::load(cli.config.as_deref())?;
+    if config.server.listen.is_wanted && !matches!(wanted, Command::Stdio) {
+        let bind = config.server.listen.bind;
+        config = config.of_http_server(bind);
+    }
+    let app = App::with(config);
     if app.config.lock_memory {
         memory::lock()?;
     }
@@ -166,7 +176,7 @@ async fn command(app: App, command: Command) -> anyhow::Result<ExitCode> {
         Command::Export(args) => export::run(app, args).await,
         Command::Import(args) => import::run(app, args).await,
         Command::Vacuum(args) => vacuum::run(app, args).await,
-        Command::Demo(_) | Command::Doctor(_) | Command::Toolkit(_) => {
+        Command::Demo(_) | Command::Doctor(_) | Command::Http(_) | Command::Toolkit(_) => {
             unreachable!("they have no app")
         }
     }

@@ -127,7 +127,12 @@ pub(super) struct ServerForm {
     pub(super) hold_s: Option<Text>,
     pub(super) hold_with_progress_s: Option<Text>,
     pub(super) hold_text_s: Option<Text>,
-    pub(super) bind: Later,
+    pub(super) bind: Option<Text>,
+    #[serde(default)]
+    pub(super) allowed_origins: Option<Vec<Text>>,
+    #[serde(default)]
+    pub(super) trusted_proxies: Option<Vec<Text>>,
+    pub(super) calls_per_minute: Option<Text>,
     pub(super) auth: Later,
 }
 

@@ -24,6 +24,7 @@ mod address;
 mod entry;
 mod expand;
 mod file;
+pub mod listen;
 pub mod policy;
 mod sections;
 
@@ -56,6 +57,8 @@ pub struct Config {
     pub elicitation: Elicitation,
     /// `store`: the directory of the embedded store.
     pub store_dir: PathBuf,
+    /// The embedded store's directory of an HTTP server. None when `store` names one for all.
+    http_store_dir: Option<PathBuf>,
     /// What is written while running, outside of the store: [`paths::state_dir`]. None without
     /// `HOME`.
     pub state_dir: Option<PathBuf>,
@@ -86,6 +89,8 @@ pub struct Server {
     pub hold_with_progress: Duration,
     /// `hold_text_s`: the same for clients that got the link as text. Default 4 s.
     pub hold_text: Duration,
+    /// How `valetkey http` listens.
+    pub listen: listen::Listen,
 }
 
 /// `elicitation`.
@@ -191,6 +196,12 @@ impl Config {
             state_dir: paths::home(variables)
                 .ok()
                 .map(|home| paths::state_dir(&home)),
+            http_store_dir: match form.store {
+                None => paths::home(variables)
+                    .ok()
+                    .map(|home| paths::http_store_dir(&home)),
+                Some(_) => None,
+            },
             store_dir,
             providers,
             source,

@@ -39,6 +39,11 @@ pub fn store_dir(home: &Path) -> PathBuf {
     state_dir(home).join("store")
 }
 
+/// The same for `valetkey http`, whose people are other people.
+pub fn http_store_dir(home: &Path) -> PathBuf {
+    state_dir(home).join("http-store")
+}
+
 /// The master key's file. Outside the state directory, so that a copy of the vault is not a copy
 /// of its key.
 pub fn master_key_file(home: &Path) -> PathBuf {

@@ -12,8 +12,8 @@ use crate::config::file::{AuditForm, ElicitationForm, Later, ServerForm, Toolkit
 use crate::config::provider::ProviderEntry;
 use crate::config::tool_pattern::ToolPattern;
 use crate::config::{
-    Audit, Elicitation, MasterKeySource, Server, Toolkits, address, master_key_from_environment,
-    paths,
+    Audit, Elicitation, MasterKeySource, Server, Toolkits, address, listen,
+    master_key_from_environment, paths,
 };
 
 const DEFAULT_CALLBACK_PORT: u16 = 8419;
@@ -49,10 +49,13 @@ pub(super) fn server(reader: Reader<'_>, form: &ServerForm) -> Result<Server, Co
         hold_s,
         hold_with_progress_s,
         hold_text_s,
-        bind,
+        bind: _,
+        allowed_origins: _,
+        trusted_proxies: _,
+        calls_per_minute: _,
         auth,
     } = form;
-    refuse(reader, &[("server.bind", bind), ("server.auth", auth)])?;
+    refuse(reader, &[("server.auth", auth)])?;
     let callback_port = match callback_port {
         Some(port) => reader.number("server.callback_port", port, (1, u16::MAX))?,
         None => DEFAULT_CALLBACK_PORT,
@@ -79,6 +82,7 @@ pub(super) fn server(reader: Reader<'_>, form: &ServerForm) -> Result<Server, Co
         hold: hold("server.hold_s", hold_s, 50)?,
         hold_with_progress: hold("server.hold_with_progress_s", hold_with_progress_s, 300)?,
         hold_text: hold("server.hold_text_s", hold_text_s, 4)?,
+        listen: listen::listen(reader, form)?,
     })
 }
 

@@ -9,6 +9,7 @@ use rmcp::model::{
 use rmcp::service::PeerRequestOptions;
 use rmcp::{Peer, RoleServer, ServiceError};
 use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 
 use crate::broker::{Broker, BrokerError, Consent, FlowOutcome};
 use crate::caller::Caller;
@@ -28,6 +29,8 @@ pub(super) struct Hold<'a> {
     pub peer: &'a Peer<RoleServer>,
     /// Where to report progress to, when the client asked for it.
     pub progress: Option<ProgressToken>,
+    /// Cancelled when the process is about to end.
+    pub closing: &'a CancellationToken,
 }
 
 /// How an elicitation by request went.
@@ -48,7 +51,13 @@ impl Hold<'_> {
         flow: [u8; 32],
         until: Instant,
     ) -> Result<FlowOutcome, BrokerError> {
-        let ended = self.broker.wait(self.caller, flow.into(), until);
+        let ended = async {
+            tokio::select! {
+                biased;
+                ended = self.broker.wait(self.caller, flow.into(), until) => ended,
+                () = self.closing.cancelled() => Ok(FlowOutcome::Open),
+            }
+        };
         self.while_telling("Waiting for the user to follow the link.", ended)
             .await
     }

@@ -12,6 +12,7 @@ mod clients;
 mod confirm;
 pub mod handler;
 mod hold;
+pub mod http;
 mod request_state;
 mod result;
 pub mod stdio;

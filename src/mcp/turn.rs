@@ -8,6 +8,7 @@ use rmcp::model::{
 use rmcp::service::{Peer, RoleServer};
 use serde_json::{Map, Value};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use valetkey_toolkits::output::Output;
 
 use crate::audit::Hex;
@@ -55,6 +56,8 @@ pub(super) struct Turn<'a> {
     pub way: Way,
     /// How a form travels to this client.
     pub form_way: Way,
+    /// Cancelled when the process is about to end, and no call may wait for its person any more.
+    pub closing: &'a CancellationToken,
 }
 
 /// What came back with a retry.
@@ -330,6 +333,7 @@ impl Turn<'_> {
             caller: self.caller,
             peer: self.peer,
             progress: self.progress.clone(),
+            closing: self.closing,
         }
     }
 

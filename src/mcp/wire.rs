@@ -1,10 +1,8 @@
 //! The last thing before the SDK's frames: what rmcp 3.11 leaves to its user.
 
 use std::borrow::Cow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
 
+use axum::body::Bytes;
 use rmcp::model::{
     ClientNotification, ClientRequest, CustomResult, ErrorData, InputRequiredResult,
     ProtocolVersion, ServerConfig, ServerResult,
@@ -27,14 +25,7 @@ impl Service<RoleServer> for Wire {
         if !matches!(request, ClientRequest::DiscoverRequest(_)) {
             self.0.resume_once();
         }
-        let handled = caught(Box::pin(self.0.handle_request(request, context))).await;
-        let result = handled.ok_or_else(|| {
-            ErrorData::internal_error(
-                "Valetkey failed on this request; its log on standard error says where.",
-                None,
-            )
-        })??;
-        Ok(match result {
+        Ok(match self.0.handle_request(request, context).await? {
             ServerResult::InputRequiredResult(result) => {
                 ServerResult::CustomResult(CustomResult(without_empty_ids(&result)))
             }
@@ -74,17 +65,18 @@ fn without_empty_ids(result: &InputRequiredResult) -> Value {
     json
 }
 
-/// None if `future` panics. The SDK would drop the task and never answer.
-async fn caught<F: Future>(future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    std::future::poll_fn(|context| {
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-            Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
-            Ok(Poll::Pending) => Poll::Pending,
-            Err(_) => Poll::Ready(None),
+/// The same for an answer that is text already, over HTTP, where the SDK writes it itself. The bytes
+/// cannot stand in a string of it, whose quotes are escaped.
+pub(super) fn strip_empty_ids(text: &Bytes) -> Bytes {
+    const BEFORE_ANOTHER: &[u8] = br#""elicitationId":"","#;
+    const LAST: &[u8] = br#","elicitationId":"""#;
+    for pattern in [BEFORE_ANOTHER, LAST] {
+        if let Some(at) = memchr::memmem::find(text, pattern) {
+            let (before, rest) = (&text[..at], &text[at + pattern.len()..]);
+            return strip_empty_ids(&[before, rest].concat().into());
         }
-    })
-    .await
+    }
+    text.clone()
 }
 
 #[cfg(test)]
@@ -135,14 +127,18 @@ mod tests {
         );
     }
 
-    #[tokio::test]
-    async fn a_panic_is_caught_whenever_it_comes() {
-        assert_eq!(caught(async { 1 }).await, Some(1));
-        assert_eq!(caught(async { panic!("at once") }).await, None::<()>);
-        let later = async {
-            tokio::task::yield_now().await;
-            panic!("after a wait")
-        };
-        assert_eq!(caught(later).await, None::<()>);
+    #[test]
+    fn an_empty_elicitation_id_does_not_leave_in_a_text_either() {
+        for (text, expected) in [
+            (r#"{"a":{"elicitationId":"","url":"x"}}"#, r#"{"a":{"url":"x"}}"#),
+            (r#"{"a":{"url":"x","elicitationId":""}}"#, r#"{"a":{"url":"x"}}"#),
+            (r#"{"elicitationId":"kept","a":1}"#, r#"{"elicitationId":"kept","a":1}"#),
+            (
+                r#"{"said":"\"elicitationId\":\"\",","a":1}"#,
+                r#"{"said":"\"elicitationId\":\"\",","a":1}"#,
+            ),
+        ] {
+            assert_eq!(strip_empty_ids(&Bytes::from(text)), expected);
+        }
     }
 }

@@ -18,6 +18,7 @@ mod database;
 pub(crate) mod files;
 mod key_file;
 mod key_place;
+pub mod kind;
 mod keys;
 pub(crate) mod lock;
 mod open;

@@ -1,0 +1,68 @@
+//! `valetkey http`: many MCP clients over streamable HTTP.
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use crate::caller::Caller;
+use crate::cli::app::App;
+use crate::cli::output::Usage;
+use crate::cli::signals;
+use crate::config::Config;
+use crate::consent;
+use crate::mcp::handler::Shared;
+use crate::mcp::http::{Endpoint, Gate};
+use crate::serve::Port;
+use crate::store::kind;
+
+/// Connections at a time. Each call that waits for its person has one.
+const CONNECTIONS: usize = 20_000;
+
+/// Serve many MCP clients over streamable HTTP.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The address to listen on, in place of `server.bind`.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    bind: Option<SocketAddr>,
+}
+
+/// Serves until SIGTERM, SIGINT or SIGHUP comes, which is a good end: no connection is accepted any
+/// more, and the calls that run may finish.
+pub async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> {
+    let wanted = args.bind.unwrap_or(config.server.listen.bind);
+    if !wanted.ip().is_loopback() {
+        return Err(Usage(format!(
+            "{wanted} can be reached from other machines, and no one would have to say who they \
+             are. Configure server.auth, or listen on 127.0.0.1."
+        ))
+        .into());
+    }
+    let listener = TcpListener::bind(wanted).with_context(|| {
+        format!("{wanted} cannot be listened on. Choose another address with server.bind.")
+    })?;
+    listener.set_nonblocking(true)?;
+    let bind = listener.local_addr()?;
+    let config = config.of_http_server(bind);
+    kind::claim_for_http(&config.store_dir)?;
+    let app = App::with(config);
+    app.check_patterns()?;
+    let stop = signals::end()?;
+    let server = &app.config.server;
+    let shared = Arc::new(Shared::new(app.toolbox()));
+    let gate = Gate::Open(Caller::local());
+    let endpoint = Endpoint::new(shared, gate, &server.public_url, &server.listen);
+    let endpoint = Arc::new(endpoint);
+    let pages = consent::router(app.broker.clone());
+    let port = Port::new(endpoint.router(pages, &server.listen), CONNECTIONS);
+    port.listen(listener)?;
+    // The sign-ins that an earlier process left pending.
+    app.broker.stand_by();
+    tracing::info!(%bind, public_url = %server.public_url, "http.listening");
+    stop.await;
+    endpoint.close().await;
+    port.drain().await;
+    app.broker.leave();
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,217 @@
+//! What a request must be before it reaches MCP.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, Request};
+use axum::http::header::{CONTENT_LENGTH, HOST, RETRY_AFTER};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, Full, Limited};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::timeout;
+use url::Url;
+
+use crate::caller::Caller;
+use crate::mcp::http::{BODY_LIMIT, Endpoint, Gate};
+
+/// How long each part of a body may take to arrive.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Arrays and objects in one another. Arguments of tools have few.
+const DEEPEST: usize = 64;
+
+/// Sessions that one caller may have open.
+const SESSIONS: usize = 64;
+
+/// A request, and whose it is.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    pub(super) caller: Caller,
+    pub(super) request: Request<Full<Bytes>>,
+}
+
+/// The names that this server is asked by.
+#[derive(Debug)]
+pub(super) struct Hosts(Vec<String>);
+
+impl Hosts {
+    /// That of the public URL; on loopback the other names of it too.
+    pub(super) fn of(public_url: &Url, bind: SocketAddr) -> Self {
+        let mut hosts = Vec::new();
+        let host = public_url.host_str().unwrap_or_default();
+        match public_url.port() {
+            Some(port) => hosts.push(format!("{host}:{port}")),
+            None => hosts.push(host.to_owned()),
+        }
+        if bind.ip().is_loopback() {
+            let port = bind.port();
+            hosts.extend(["127.0.0.1", "localhost", "[::1]"].map(|host| format!("{host}:{port}")));
+        }
+        Self(hosts)
+    }
+
+    /// A page of another site may reach this port under a name of its own (DNS rebinding).
+    fn named_in(&self, request: &Parts) -> bool {
+        let known = |name: &str| self.0.iter().any(|host| host.eq_ignore_ascii_case(name));
+        let mut hosts = request.headers.get_all(HOST).iter();
+        let host = hosts.next().and_then(|host| host.to_str().ok());
+        host.is_some_and(known)
+            && hosts.next().is_none()
+            && request
+                .uri
+                .authority()
+                .is_none_or(|authority| known(authority.as_str()))
+    }
+}
+
+/// As much of a message as has to be known here. A key that comes twice is refused, so that the tool
+/// that is judged is the tool that runs.
+#[derive(Debug, Deserialize)]
+struct Peek<'a> {
+    #[serde(borrow)]
+    method: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    params: Option<PeekParams<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct PeekParams<'a> {
+    #[serde(borrow)]
+    name: Option<Cow<'a, str>>,
+}
+
+impl Endpoint {
+    /// The request with its body read and its caller known, or the answer that refuses it.
+    pub(super) async fn admit(&self, request: Request) -> Result<Admitted, Response> {
+        let (parts, body) = request.into_parts();
+        if !self.hosts.named_in(&parts) {
+            let message = "This is not that host.";
+            return Err(refused(StatusCode::MISDIRECTED_REQUEST, message));
+        }
+        let caller = self.caller(&parts).await?;
+        if parts.method != Method::POST {
+            let request = Request::from_parts(parts, Full::default());
+            return Ok(Admitted { caller, request });
+        }
+        let body = read(&parts.headers, body).await?;
+        if is_too_deep(&body) {
+            return Err(rpc_error(-32600, "The message is nested too deeply."));
+        }
+        let peek: Peek<'_> = serde_json::from_slice(&body).unwrap_or(Peek {
+            method: None,
+            params: None,
+        });
+        match peek.method.as_deref() {
+            Some("tools/call") => {
+                let name = peek.params.unwrap_or_default().name.unwrap_or_default();
+                let tool = self.shared.tool(&name);
+                let writes = tool.is_some_and(|tool| !tool.annotations().read_only);
+                self.limits
+                    .call(&caller, writes)
+                    .map_err(|wait| too_much(wait, "Too many calls."))?;
+            }
+            Some("initialize") if self.tenants.sessions(&caller) >= SESSIONS => {
+                return Err(too_much(Duration::from_secs(60), "Too many sessions are open."));
+            }
+            // What cannot be read here is refused by the SDK, which reads it more strictly.
+            _ => {}
+        }
+        let request = Request::from_parts(parts, Full::new(body));
+        Ok(Admitted { caller, request })
+    }
+
+    async fn caller(&self, request: &Parts) -> Result<Caller, Response> {
+        let peer = request.extensions.get::<ConnectInfo<SocketAddr>>();
+        let origin = peer.and_then(|peer| self.limits.origin(peer.0, &request.headers));
+        if let Some(wait) = origin.and_then(|origin| self.limits.barred(origin)) {
+            return Err(too_much(wait, "Too many requests without authorization."));
+        }
+        match &self.gate {
+            Gate::Open(caller) => Ok(caller.clone()),
+        }
+    }
+}
+
+/// Reads a body that comes neither too slowly nor too long.
+async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Response> {
+    let too_large = || refused(StatusCode::PAYLOAD_TOO_LARGE, "The request is too large.");
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    if length.is_some_and(|length| length.parse().is_ok_and(|bytes: usize| bytes > BODY_LIMIT)) {
+        return Err(too_large());
+    }
+    let mut body = Limited::new(body, BODY_LIMIT);
+    let mut read = Vec::new();
+    loop {
+        match timeout(BODY_PATIENCE, body.frame()).await {
+            Ok(Some(Ok(frame))) => read.extend(frame.into_data().unwrap_or_default()),
+            Ok(Some(Err(_))) => return Err(too_large()),
+            Ok(None) => return Ok(read.into()),
+            Err(_) => return Err(refused(StatusCode::REQUEST_TIMEOUT, "The body took too long.")),
+        }
+    }
+}
+
+/// Whether arrays and objects stand deeper in one another than any message needs. The parser behind
+/// this has a limit of its own, twice as high.
+fn is_too_deep(json: &[u8]) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => {
+                depth += 1;
+                if depth > DEEPEST {
+                    return true;
+                }
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+fn refused(status: StatusCode, message: &'static str) -> Response {
+    (status, message).into_response()
+}
+
+fn too_much(wait: Duration, message: &'static str) -> Response {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    (status, [(RETRY_AFTER, seconds.to_string())], message).into_response()
+}
+
+fn rpc_error(code: i32, message: &str) -> Response {
+    let error = json!({ "jsonrpc": "2.0", "id": null, "error": { "code": code, "message": message } });
+    (StatusCode::BAD_REQUEST, Json(error)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_is_counted_outside_of_strings_only() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        for (json, deep) in [
+            (nested(DEEPEST), false),
+            (nested(DEEPEST + 1), true),
+            ("[".repeat(100_000), true),
+            (format!("\"{}\"", "[".repeat(1000)), false),
+            (format!("\"\\\"{}\"", "{".repeat(1000)), false),
+            (format!("\"\\\\\"{}", "{".repeat(1000)), true),
+            ("[],".repeat(1000), false),
+        ] {
+            assert_eq!(is_too_deep(json.as_bytes()), deep, "{:.20}", json);
+        }
+    }
+}
