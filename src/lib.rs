@@ -35,6 +35,7 @@
 //! |---|---|---|
 //! | [`caller`] | who is calling | |
 //! | [`config`] | one YAML file; the only reader of the environment | |
+//! | [`resource_server`] | whose call it is that comes over HTTP: access tokens, their issuers | `config`, `caller` |
 //! | [`oauth`] | the provider's side: authorize URL, exchange, refresh, revoke, identity | `config` |
 //! | [`seal`] | encryption and the keyring | `config` |
 //! | [`store`] | sealed rows, durable before they are acknowledged | `seal`, `config`, `caller` |
@@ -83,6 +84,7 @@ pub mod demo;
 pub mod http;
 pub mod mcp;
 pub mod oauth;
+pub mod resource_server;
 pub mod seal;
 pub mod spill;
 pub mod store;

@@ -14,6 +14,7 @@
 //! | `HOME`, `XDG_CONFIG_HOME` | where things are, see [`paths`] |
 //! | those in `${env:NAME}` | as the file says |
 
+pub mod auth;
 pub mod error;
 pub mod paths;
 pub mod provider;
@@ -86,6 +87,8 @@ pub struct Server {
     pub hold_with_progress: Duration,
     /// `hold_text_s`: the same for clients that got the link as text. Default 4 s.
     pub hold_text: Duration,
+    /// `auth`: who may call over HTTP. None: nobody but the local user on loopback.
+    pub auth: Option<auth::Auth>,
 }
 
 /// `elicitation`.

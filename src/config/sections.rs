@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::config::auth::Auth;
 use crate::config::error::ConfigError;
 use crate::config::expand::{Reader, Text, line};
 use crate::config::file::{AuditForm, ElicitationForm, Later, ServerForm, ToolkitsForm};
@@ -52,7 +53,7 @@ pub(super) fn server(reader: Reader<'_>, form: &ServerForm) -> Result<Server, Co
         bind,
         auth,
     } = form;
-    refuse(reader, &[("server.bind", bind), ("server.auth", auth)])?;
+    refuse(reader, &[("server.bind", bind)])?;
     let callback_port = match callback_port {
         Some(port) => reader.number("server.callback_port", port, (1, u16::MAX))?,
         None => DEFAULT_CALLBACK_PORT,
@@ -74,6 +75,10 @@ pub(super) fn server(reader: Reader<'_>, form: &ServerForm) -> Result<Server, Co
         Ok(Duration::from_secs(seconds))
     };
     Ok(Server {
+        auth: match auth {
+            Some(form) => Some(Auth::read(reader, form, &public_url)?),
+            None => None,
+        },
         public_url,
         callback_port,
         hold: hold("server.hold_s", hold_s, 50)?,

@@ -14,6 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("telemetry", &["config"]),
     ("seal", &["config"]),
     ("oauth", &["config"]),
+    ("resource_server", &["config", "caller"]),
     ("store", &["seal", "config", "caller"]),
     ("audit", &["store", "caller"]),
     (
@@ -49,6 +50,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "demo",
             "mcp",
             "oauth",
+            "resource_server",
             "seal",
             "spill",
             "store",
