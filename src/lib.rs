@@ -35,6 +35,7 @@
 //! |---|---|---|
 //! | [`caller`] | who is calling | |
 //! | [`config`] | one YAML file; the only reader of the environment | |
+//! | [`resource_server`] | whose call it is that comes over HTTP: access tokens, their issuers | `config`, `caller` |
 //! | [`oauth`] | the provider's side: authorize URL, exchange, refresh, revoke, identity | `config` |
 //! | [`seal`] | encryption and the keyring | `config` |
 //! | [`store`] | sealed rows, durable before they are acknowledged | `seal`, `config`, `caller` |
@@ -44,7 +45,7 @@
 //! | [`spill`] | keeps what did not fit into an answer, for its caller to read on | `seal`, `caller` |
 //! | [`call`] | runs one tool with a grant of the broker, and has it recorded | `broker`, `audit`, `spill`, `caller`, `config` |
 //! | [`builtin`] | every tool that can be called, and those of Valetkey itself | `call`, `broker`, `audit`, `spill`, `oauth`, `store`, `caller`, `config` |
-//! | [`mcp`] | the server side of rmcp: the handler and the three answers | `builtin`, `call`, `broker`, `audit`, `spill`, `caller`, `config` |
+//! | [`mcp`] | the server side of rmcp: the handler, the three answers, stdio and HTTP | `resource_server`, `builtin`, `call`, `broker`, `audit`, `spill`, `caller`, `config` |
 //! | [`demo`] | a sandbox provider and a scripted client; the tests' fake provider too | `config` |
 //! | [`cli`] | one file per command; wires everything | everything |
 //! | [`telemetry`] | the log, on standard error | `config` |
@@ -83,6 +84,7 @@ pub mod demo;
 pub mod http;
 pub mod mcp;
 pub mod oauth;
+pub mod resource_server;
 pub mod seal;
 pub mod serve;
 pub mod spill;

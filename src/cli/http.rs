@@ -10,10 +10,11 @@ use crate::caller::Caller;
 use crate::cli::app::App;
 use crate::cli::output::Usage;
 use crate::cli::signals;
-use crate::config::Config;
+use crate::config::{Config, Server};
 use crate::consent;
 use crate::mcp::handler::Shared;
 use crate::mcp::http::{Endpoint, Gate};
+use crate::resource_server::ResourceServer;
 use crate::serve::Port;
 use crate::store::kind;
 
@@ -32,13 +33,7 @@ pub struct Args {
 /// more, and the calls that run may finish.
 pub async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> {
     let wanted = args.bind.unwrap_or(config.server.listen.bind);
-    if !wanted.ip().is_loopback() {
-        return Err(Usage(format!(
-            "{wanted} can be reached from other machines, and no one would have to say who they \
-             are. Configure server.auth, or listen on 127.0.0.1."
-        ))
-        .into());
-    }
+    check(wanted, &config.server)?;
     let listener = TcpListener::bind(wanted).with_context(|| {
         format!("{wanted} cannot be listened on. Choose another address with server.bind.")
     })?;
@@ -51,7 +46,14 @@ pub async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> {
     let stop = signals::end()?;
     let server = &app.config.server;
     let shared = Arc::new(Shared::new(app.toolbox()));
-    let gate = Gate::Open(Caller::local());
+    let gate = match &server.auth {
+        Some(auth) => {
+            let resource = server.public_url.join("mcp")?;
+            let (http, clock) = (app.http.clone(), app.clock.clone());
+            Gate::Bearer(ResourceServer::new(auth, resource, http, clock))
+        }
+        None => Gate::Open(Caller::local()),
+    };
     let endpoint = Endpoint::new(shared, gate, &server.public_url, &server.listen);
     let endpoint = Arc::new(endpoint);
     let pages = consent::router(app.broker.clone());
@@ -65,4 +67,24 @@ pub async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> {
     port.drain().await;
     app.broker.leave();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses to be open to others without asking who they are, or under a name that they cannot use.
+fn check(bind: SocketAddr, server: &Server) -> Result<(), Usage> {
+    if bind.ip().is_loopback() {
+        return Ok(());
+    }
+    if server.auth.is_none() {
+        return Err(Usage(format!(
+            "{bind} can be reached from other machines, and no one would have to say who they are. \
+             Configure server.auth, or listen on 127.0.0.1."
+        )));
+    }
+    if !server.listen.has_public_url {
+        return Err(Usage(format!(
+            "{bind} can be reached from other machines, and no link would lead to it. Set \
+             server.public_url to the https address under which browsers and clients find it."
+        )));
+    }
+    Ok(())
 }

@@ -133,7 +133,65 @@ pub(super) struct ServerForm {
     #[serde(default)]
     pub(super) trusted_proxies: Option<Vec<Text>>,
     pub(super) calls_per_minute: Option<Text>,
-    pub(super) auth: Later,
+    pub(super) auth: Option<Spanned<ServerAuthForm>>,
+}
+
+/// `server.auth`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ServerAuthForm {
+    #[serde(default)]
+    pub(super) issuers: Option<Vec<Spanned<IssuerForm>>>,
+    pub(super) static_tokens: Option<Text>,
+    pub(super) static_login: Option<Spanned<StaticLoginForm>>,
+}
+
+/// One of `server.auth.issuers`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IssuerForm {
+    pub(super) issuer: Option<Text>,
+    pub(super) audience: Option<Text>,
+    pub(super) user_claim: Option<Text>,
+    pub(super) token_type: Option<Text>,
+    pub(super) scopes: Option<Spanned<ScopesForm>>,
+    pub(super) introspection: Option<Spanned<IntrospectionForm>>,
+    pub(super) login: Option<Spanned<LoginForm>>,
+}
+
+/// `scopes` of an issuer.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScopesForm {
+    pub(super) read: Option<Text>,
+    pub(super) write: Option<Text>,
+}
+
+/// `introspection` of an issuer.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IntrospectionForm {
+    pub(super) client_id: Option<Text>,
+    pub(super) client_secret: Option<Text>,
+    pub(super) endpoint: Option<Text>,
+}
+
+/// `login` of an issuer.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LoginForm {
+    pub(super) client_id: Option<Text>,
+    pub(super) client_secret: Option<Text>,
+}
+
+/// `server.auth.static_login`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StaticLoginForm {
+    pub(super) issuer: Option<Text>,
+    pub(super) client_id: Option<Text>,
+    pub(super) client_secret: Option<Text>,
+    pub(super) user_claim: Option<Text>,
 }
 
 /// `elicitation`.

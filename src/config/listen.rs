@@ -11,8 +11,7 @@ use crate::config::error::ConfigError;
 use crate::config::expand::{Reader, Text, line};
 use crate::config::file::ServerForm;
 
-const DEFAULT_BIND: SocketAddr =
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8418);
+const DEFAULT_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8418);
 
 /// What one caller needs on a busy day, several times over.
 const DEFAULT_CALLS_PER_MINUTE: u32 = 600;
@@ -80,6 +79,17 @@ pub(super) fn listen(reader: Reader<'_>, form: &ServerForm) -> Result<Listen, Co
     })
 }
 
+impl Listen {
+    /// Where browsers find the server: at `written`, if the file has it.
+    pub(super) fn public_url(&self, written: &Url) -> Url {
+        if self.has_public_url {
+            return written.clone();
+        }
+        let bind = self.bind;
+        Url::parse(&format!("http://{bind}")).expect("an address and a port make a URL")
+    }
+}
+
 /// As an origin that has its port written, which the SDK's check needs to hold it to one.
 pub fn with_port(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
@@ -95,10 +105,7 @@ impl Config {
         let listen = &mut self.server.listen;
         listen.bind = bind;
         listen.is_on = true;
-        if !listen.has_public_url {
-            self.server.public_url =
-                Url::parse(&format!("http://{bind}")).expect("an address and a port make a URL");
-        }
+        self.server.public_url = listen.public_url(&self.server.public_url);
         if let Some(dir) = self.http_store_dir.take() {
             self.store_dir = dir;
         }

@@ -14,6 +14,7 @@
 //! | `HOME`, `XDG_CONFIG_HOME` | where things are, see [`paths`] |
 //! | those in `${env:NAME}` | as the file says |
 
+pub mod auth;
 pub mod error;
 pub mod paths;
 pub mod provider;
@@ -91,6 +92,8 @@ pub struct Server {
     pub hold_text: Duration,
     /// How `valetkey http` listens.
     pub listen: listen::Listen,
+    /// `auth`: who may call over HTTP. None: nobody but the local user on loopback.
+    pub auth: Option<auth::Auth>,
 }
 
 /// `elicitation`.

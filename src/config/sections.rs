@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::config::auth::Auth;
 use crate::config::error::ConfigError;
 use crate::config::expand::{Reader, Text, line};
 use crate::config::file::{AuditForm, ElicitationForm, Later, ServerForm, ToolkitsForm};
@@ -55,7 +56,6 @@ pub(super) fn server(reader: Reader<'_>, form: &ServerForm) -> Result<Server, Co
         calls_per_minute: _,
         auth,
     } = form;
-    refuse(reader, &[("server.auth", auth)])?;
     let callback_port = match callback_port {
         Some(port) => reader.number("server.callback_port", port, (1, u16::MAX))?,
         None => DEFAULT_CALLBACK_PORT,
@@ -69,6 +69,7 @@ pub(super) fn server(reader: Reader<'_>, form: &ServerForm) -> Result<Server, Co
         None => Url::parse(&format!("http://127.0.0.1:{callback_port}"))
             .expect("an address and a port make a URL"),
     };
+    let listen = listen::listen(reader, form)?;
     let hold = |key: &str, value: &Option<Text>, default| {
         let seconds = match value {
             Some(value) => reader.number(key, value, (0, LONGEST_HOLD_S))?,
@@ -77,12 +78,16 @@ pub(super) fn server(reader: Reader<'_>, form: &ServerForm) -> Result<Server, Co
         Ok(Duration::from_secs(seconds))
     };
     Ok(Server {
+        auth: match auth {
+            Some(form) => Some(Auth::read(reader, form, &listen.public_url(&public_url))?),
+            None => None,
+        },
         public_url,
         callback_port,
         hold: hold("server.hold_s", hold_s, 50)?,
         hold_with_progress: hold("server.hold_with_progress_s", hold_with_progress_s, 300)?,
         hold_text: hold("server.hold_text_s", hold_text_s, 4)?,
-        listen: listen::listen(reader, form)?,
+        listen,
     })
 }
 

@@ -14,6 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("telemetry", &["config"]),
     ("seal", &["config"]),
     ("oauth", &["config"]),
+    ("resource_server", &["config", "caller"]),
     ("store", &["seal", "config", "caller"]),
     ("audit", &["store", "caller"]),
     (
@@ -32,7 +33,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "mcp",
         &[
-            "caller", "broker", "audit", "builtin", "call", "config", "spill",
+            "caller",
+            "broker",
+            "audit",
+            "builtin",
+            "call",
+            "config",
+            "spill",
+            "resource_server",
         ],
     ),
     ("demo", &["config"]),
@@ -49,6 +57,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "demo",
             "mcp",
             "oauth",
+            "resource_server",
             "seal",
             "spill",
             "store",

@@ -1,8 +1,9 @@
+use super::auth::MISTAKES as AUTH_MISTAKES;
 use super::*;
 
 /// What a case writes: the whole file, the lines of an entry after its id (the first is line 4), or
 /// the lines of one of its requests (the first is line 7).
-enum Part {
+pub(super) enum Part {
     File,
     Entry,
     In(&'static str),
@@ -10,8 +11,11 @@ enum Part {
 
 use Part::{Entry, File, In};
 
+/// Where it is written, what is written, and parts of what is told.
+pub(super) type Mistake = (Part, &'static str, &'static [&'static str]);
+
 /// What is written, and parts of what is told. `CANARY` stands for what must not be told.
-const MISTAKES: &[(Part, &str, &[&str])] = &[
+const MISTAKES: &[Mistake] = &[
     (
         File,
         "serve: { hold_s: 1 }\n",
@@ -346,13 +350,23 @@ const MISTAKES: &[(Part, &str, &[&str])] = &[
     // Keys of the design that belong to later versions.
     (
         File,
-        "server:\n  bind: 127.0.0.1:8418\n",
-        &[":2: server.bind is not supported by this version"],
+        "server:\n  bind: CANARY\n",
+        &[":2: server.bind must be an address and a port"],
     ),
     (
         File,
-        "server:\n  auth: { issuers: [] }\n",
-        &[":2: server.auth is not supported by this version"],
+        "server:\n  allowed_origins: ['https://a.example/CANARY']\n",
+        &[":2: server.allowed_origins must be an origin without a path"],
+    ),
+    (
+        File,
+        "server:\n  trusted_proxies: [10.0.0.0/8, CANARY]\n",
+        &[":2: server.trusted_proxies must be addresses or networks"],
+    ),
+    (
+        File,
+        "server:\n  calls_per_minute: CANARY\n",
+        &[":2: server.calls_per_minute must be a whole number from 0 to 1000000"],
     ),
     (
         File,
@@ -424,7 +438,7 @@ const MISTAKES: &[(Part, &str, &[&str])] = &[
 
 #[test]
 fn mistakes_are_told_with_line_and_key_and_never_with_a_value() {
-    for (part, text, wanted) in MISTAKES {
+    for (part, text, wanted) in MISTAKES.iter().chain(AUTH_MISTAKES) {
         let yaml = match part {
             File => (*text).to_owned(),
             Entry => entry(text),

@@ -1,3 +1,4 @@
+mod auth;
 mod mistakes;
 
 use std::os::unix::fs::PermissionsExt;

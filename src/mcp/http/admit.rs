@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request};
-use axum::http::header::{CONTENT_LENGTH, HOST, RETRY_AFTER};
+use axum::http::header::{CONTENT_LENGTH, HOST, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -19,6 +19,7 @@ use url::Url;
 
 use crate::caller::Caller;
 use crate::mcp::http::{BODY_LIMIT, Endpoint, Gate};
+use crate::resource_server::Refusal;
 
 /// How long each part of a body may take to arrive.
 const BODY_PATIENCE: Duration = Duration::from_secs(10);
@@ -34,6 +35,12 @@ const SESSIONS: usize = 64;
 pub(super) struct Admitted {
     pub(super) caller: Caller,
     pub(super) request: Request<Full<Bytes>>,
+}
+
+/// Who came through the gate.
+struct Passed {
+    caller: Caller,
+    may_write: bool,
 }
 
 /// The names that this server is asked by.
@@ -94,7 +101,7 @@ impl Endpoint {
             let message = "This is not that host.";
             return Err(refused(StatusCode::MISDIRECTED_REQUEST, message));
         }
-        let caller = self.caller(&parts).await?;
+        let Passed { caller, may_write } = self.pass(&parts).await?;
         if parts.method != Method::POST {
             let request = Request::from_parts(parts, Full::default());
             return Ok(Admitted { caller, request });
@@ -112,12 +119,18 @@ impl Endpoint {
                 let name = peek.params.unwrap_or_default().name.unwrap_or_default();
                 let tool = self.shared.tool(&name);
                 let writes = tool.is_some_and(|tool| !tool.annotations().read_only);
+                if writes && !may_write {
+                    return Err(self.challenge(&Refusal::InsufficientScope));
+                }
                 self.limits
                     .call(&caller, writes)
                     .map_err(|wait| too_much(wait, "Too many calls."))?;
             }
             Some("initialize") if self.tenants.sessions(&caller) >= SESSIONS => {
-                return Err(too_much(Duration::from_secs(60), "Too many sessions are open."));
+                return Err(too_much(
+                    Duration::from_secs(60),
+                    "Too many sessions are open.",
+                ));
             }
             // What cannot be read here is refused by the SDK, which reads it more strictly.
             _ => {}
@@ -126,22 +139,61 @@ impl Endpoint {
         Ok(Admitted { caller, request })
     }
 
-    async fn caller(&self, request: &Parts) -> Result<Caller, Response> {
+    /// Whose request it is.
+    async fn pass(&self, request: &Parts) -> Result<Passed, Response> {
+        let resource_server = match &self.gate {
+            Gate::Open(caller) => {
+                return Ok(Passed {
+                    caller: caller.clone(),
+                    may_write: true,
+                });
+            }
+            Gate::Bearer(resource_server) => resource_server,
+        };
         let peer = request.extensions.get::<ConnectInfo<SocketAddr>>();
         let origin = peer.and_then(|peer| self.limits.origin(peer.0, &request.headers));
         if let Some(wait) = origin.and_then(|origin| self.limits.barred(origin)) {
             return Err(too_much(wait, "Too many requests without authorization."));
         }
-        match &self.gate {
-            Gate::Open(caller) => Ok(caller.clone()),
+        match resource_server.verify(&request.headers).await {
+            Ok(verified) => Ok(Passed {
+                may_write: verified.allows_write(),
+                caller: verified.caller,
+            }),
+            Err(refusal) => {
+                // Who has none yet asks once, to learn where to get one; who has a bad one guesses.
+                if let (Refusal::InvalidToken, Some(origin)) = (&refusal, origin) {
+                    self.limits.mistake(origin);
+                }
+                Err(self.challenge(&refusal))
+            }
         }
+    }
+
+    /// The answer to a request that is not authorized. Its text is the same for every bad token.
+    fn challenge(&self, refusal: &Refusal) -> Response {
+        let message = match refusal {
+            Refusal::NoToken | Refusal::InvalidToken => "Authorization is required.",
+            Refusal::InsufficientScope => "The access token does not allow this.",
+            Refusal::Unavailable => "The access token cannot be checked now. Try again later.",
+        };
+        let mut response = refused(refusal.status(), message);
+        if let Gate::Bearer(resource_server) = &self.gate
+            && *refusal != Refusal::Unavailable
+        {
+            let challenge = resource_server.challenge(refusal);
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        response
     }
 }
 
 /// Reads a body that comes neither too slowly nor too long.
 async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Response> {
     let too_large = || refused(StatusCode::PAYLOAD_TOO_LARGE, "The request is too large.");
-    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let length = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok());
     if length.is_some_and(|length| length.parse().is_ok_and(|bytes: usize| bytes > BODY_LIMIT)) {
         return Err(too_large());
     }
@@ -152,7 +204,12 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Response> {
             Ok(Some(Ok(frame))) => read.extend(frame.into_data().unwrap_or_default()),
             Ok(Some(Err(_))) => return Err(too_large()),
             Ok(None) => return Ok(read.into()),
-            Err(_) => return Err(refused(StatusCode::REQUEST_TIMEOUT, "The body took too long.")),
+            Err(_) => {
+                return Err(refused(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "The body took too long.",
+                ));
+            }
         }
     }
 }
@@ -191,7 +248,8 @@ fn too_much(wait: Duration, message: &'static str) -> Response {
 }
 
 fn rpc_error(code: i32, message: &str) -> Response {
-    let error = json!({ "jsonrpc": "2.0", "id": null, "error": { "code": code, "message": message } });
+    let error =
+        json!({ "jsonrpc": "2.0", "id": null, "error": { "code": code, "message": message } });
     (StatusCode::BAD_REQUEST, Json(error)).into_response()
 }
 

@@ -13,12 +13,12 @@ mod tenants;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::response::Response;
 use axum::routing::{any, get};
+use axum::{Json, Router};
 use http_body_util::BodyExt;
 use rmcp::transport::streamable_http_server::StreamableHttpServerConfig;
 use tokio::time::timeout;
@@ -33,6 +33,7 @@ use crate::mcp::http::admit::Hosts;
 use crate::mcp::http::limits::Limits;
 use crate::mcp::http::tenants::Tenants;
 use crate::mcp::wire;
+use crate::resource_server::ResourceServer;
 
 /// Bytes of a request. A mail's attachments are in it.
 const BODY_LIMIT: usize = 4 << 20;
@@ -47,6 +48,8 @@ const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 pub enum Gate {
     /// Everyone who reaches the port is this caller: on loopback only.
     Open(Caller),
+    /// Each request carries an access token.
+    Bearer(ResourceServer),
 }
 
 /// The endpoint.
@@ -92,6 +95,15 @@ impl Endpoint {
         let mut mcp = Router::new().route("/mcp", any(serve));
         if !listen.allowed_origins.is_empty() {
             mcp = mcp.layer(cors(&listen.allowed_origins));
+        }
+        if let Gate::Bearer(resource_server) = &self.gate
+            && let Some(metadata) = resource_server.metadata()
+        {
+            // RFC 9728 §3.1: for the origin, and for the path of the resource.
+            let metadata = get(move || std::future::ready(Json(metadata)));
+            mcp = mcp
+                .route("/.well-known/oauth-protected-resource", metadata.clone())
+                .route("/.well-known/oauth-protected-resource/mcp", metadata);
         }
         mcp.route("/healthz", get(health::alive))
             .route("/readyz", get(health::ready))
