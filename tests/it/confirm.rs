@@ -285,7 +285,7 @@ tools:
 ";
 
 #[test]
-fn a_write_of_a_toolkit_of_ones_own_is_asked_about_in_the_words_of_its_arguments() {
+fn a_write_of_a_toolkit_of_ones_own_is_asked_about_with_the_request_it_sends() {
     let host = Host::new(ALWAYS);
     let folder = host.world.home().join(".config/valetkey/toolkits/own");
     std::fs::create_dir_all(&folder).unwrap();
@@ -297,13 +297,17 @@ fn a_write_of_a_toolkit_of_ones_own_is_asked_about_in_the_words_of_its_arguments
     host.connect(asked.link.as_deref().unwrap());
     let asked = session.go_on(&create, &asked);
     let message = form(&asked)["message"].as_str().unwrap();
+    for part in [
+        "Create a label (own_create_label)",
+        "\nPOST http://127.0.0.1:",
+        "/gmail/v1/users/me/labels\n",
+        "\"name\": \"Oddities\"",
+    ] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
     assert!(
-        message.contains("Create a label") && message.contains("Oddities"),
+        !message.to_lowercase().contains("authorization"),
         "{message}"
-    );
-    assert!(
-        !message.contains("not shown here"),
-        "a long argument hides no other: {message}"
     );
     let mut other = create.clone();
     other["arguments"]["name"] = json!("Others");
