@@ -60,6 +60,7 @@ tools:
     parameters:
       - { name: item, type: integer, in: path, required: true, description: The item. }
       - { name: words, type: list, in: body, description: Words. }
+      - { name: trace, type: string, in: header, as: X-Trace, description: For tracing. }
     body: form
   - name: hooli_list_links
     title: List links

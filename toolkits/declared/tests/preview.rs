@@ -16,7 +16,7 @@ fn writes() -> Vec<(&'static str, Value)> {
         ),
         (
             "hooli_touch_item",
-            json!({ "item": 7, "words": ["a b", "c&d"] }),
+            json!({ "item": 7, "words": ["a b", "c&d"], "trace": "t-1" }),
         ),
         ("hooli_render_item", json!({ "item": 7 })),
         (
@@ -113,6 +113,11 @@ async fn a_dry_run_refuses_what_the_call_would_refuse() {
             "hooli_create_item",
             json!({ "title": "Lamp", "dry_run": "yes" }),
             "`dry_run`: must be true or false",
+        ),
+        (
+            "hooli_touch_item",
+            json!({ "item": 7, "trace": "t\r\nHost: evil.example", "dry_run": true }),
+            "a header cannot carry",
         ),
         (
             "hooli_call_api",
