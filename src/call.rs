@@ -240,8 +240,8 @@ impl Calls {
         let is_dry_run = is_dry_run(call);
         if is_dry_run {
             let shown = preview(call, &api, connection).await;
-            if shown.is_ok() {
-                // An answer may quote what it answers.
+            if shown.is_ok() && !call.tool.declared {
+                // An answer may quote what it answers; a declared tool reads nothing for this.
                 self.confirmations.note_read(call, &api).await;
             }
             let shown = shown.map(|(mut shown, id)| {
@@ -370,14 +370,10 @@ async fn preview(
     api: &Api,
     connection: ConnectionId,
 ) -> Result<(Output, Hex<16>), ToolError> {
-    let shown = if call.tool.takes(DRY_RUN) {
-        let mut arguments = call.arguments.clone();
-        arguments.remove(PREVIEW_ID);
-        arguments.insert(DRY_RUN.to_owned(), true.into());
-        call.tool.run(api.clone(), arguments.into()).await?
-    } else {
-        confirm::preview_of_arguments(call)
-    };
+    let mut arguments = call.arguments.clone();
+    arguments.remove(PREVIEW_ID);
+    arguments.insert(DRY_RUN.to_owned(), true.into());
+    let shown = call.tool.run(api.clone(), arguments.into()).await?;
     let id = fingerprint::of_preview(fingerprint::of_call(call, connection), &shown);
     Ok((shown, id))
 }

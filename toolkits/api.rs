@@ -277,19 +277,25 @@ impl Api {
         }
     }
 
+    /// Refuses a URL that is not at the provider's own origins.
+    pub(crate) fn check_address(&self, url: &Url) -> Result<(), ToolError> {
+        if self.may_have_token(url) {
+            return Ok(());
+        }
+        Err(ToolError::new(
+            ErrorCode::Rejected,
+            "The request would have left the provider's API; it was not sent.",
+            "Correct the arguments and call again.",
+        ))
+    }
+
     /// The header that carries `token`, for a URL of the provider's own origins and no other.
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that puts a token into an API request"
     )]
     pub(crate) fn authorization(&self, url: &Url, token: &Token) -> Result<HeaderValue, ToolError> {
-        if !self.may_have_token(url) {
-            return Err(ToolError::new(
-                ErrorCode::Rejected,
-                "The request would have left the provider's API; it was not sent.",
-                "Correct the arguments and call again.",
-            ));
-        }
+        self.check_address(url)?;
         let mut header = HeaderValue::try_from(format!("Bearer {}", token.text.expose_secret()))
             .map_err(|_| unauthorized())?;
         header.set_sensitive(true);

@@ -2,23 +2,24 @@
 //! written in Rust, and [`Api`] as their only way out.
 //!
 //! In reading order: this file (a tool, and its one request), `arguments` (what goes in), `answer`
-//! (what comes out), `free` (tools of `kind: api`).
+//! (what comes out), `free` (tools of `kind: api`), `preview` (the dry run of what writes).
 
 mod answer;
 mod arguments;
 mod free;
+mod preview;
 
 use std::sync::Arc;
 
 use reqwest::Method;
 use serde_json::{Map, Value};
 
-use crate::api::{Api, Request};
+use crate::api::{Api, Request, Response};
 use crate::error::ToolError;
 use crate::manifest::{
     self, DeclaredTool, Encoding, Kind, Mistake, OneRequest, Parameter, Segment, Target,
 };
-use crate::output::Form;
+use crate::output::{Form, Output};
 use crate::tool::{Check, Run, Tool};
 use crate::{arguments as common, cursor, output, schema};
 
@@ -38,33 +39,41 @@ pub(crate) fn built_in(text: &str) -> Vec<Tool> {
 }
 
 fn make(tool: DeclaredTool, toolkit: &str, provider: &str) -> Tool {
-    let (input, output, check, run) = match tool.kind {
-        Kind::Request(request) => one_request(*request),
-        Kind::Api(allowed) => {
-            let read_only = tool.annotations.read_only;
-            let allowed = Arc::new(allowed);
-            let checked = Arc::clone(&allowed);
-            let check: Check =
-                Arc::new(move |arguments| free::parse(&checked, arguments).map(|_| ()));
-            let (input, output) = (free::input_schema(&allowed), free::output_schema());
-            let run: Run = Arc::new(move |api, arguments| {
-                let allowed = Arc::clone(&allowed);
-                Box::pin(async move {
-                    let account = api.acting().to_owned();
-                    match free::run(&api, &allowed, arguments, read_only).await {
-                        Ok(result) => Ok(output::typed(result, Form::Detailed, &account)),
-                        Err(error) => Err(error.of(account)),
-                    }
-                })
-            });
-            (input, output, check, run)
-        }
-    };
+    let writes = !tool.annotations.read_only;
+    let mut input = tool.kind.input_schema();
+    let mut output = tool.kind.output_schema();
+    if writes {
+        preview::add(&mut input, output.as_mut());
+    }
     // As every write that would be done twice when repeated.
-    let mut input = input;
-    if !tool.annotations.read_only && !tool.annotations.idempotent {
+    if writes && !tool.annotations.idempotent {
         schema::add_idempotency_key(&mut input);
     }
+    let kind = Arc::new(tool.kind);
+    let checked = Arc::clone(&kind);
+    let check: Check = Arc::new(move |mut given| {
+        if writes {
+            preview::take_dry_run(&mut given)?;
+        }
+        checked.check(given)
+    });
+    let shown_as: Arc<str> = format!("{} ({})", tool.title, tool.name).into();
+    let run: Run = Arc::new(move |api, mut given| {
+        let (kind, shown_as) = (Arc::clone(&kind), Arc::clone(&shown_as));
+        Box::pin(async move {
+            let account = api.acting().to_owned();
+            let ran = async {
+                let is_dry_run = writes && preview::take_dry_run(&mut given)?;
+                let built = kind.build(&api, given)?;
+                if is_dry_run {
+                    preview::of(built, &shown_as, kind.is_text(), &account)
+                } else {
+                    kind.output(built.request.send().await?, &account)
+                }
+            };
+            ran.await.map_err(|error: ToolError| error.of(account))
+        })
+    });
     let scopes = tool.scopes.into_iter();
     Tool {
         name: tool.name.into(),
@@ -77,7 +86,7 @@ fn make(tool: DeclaredTool, toolkit: &str, provider: &str) -> Tool {
             .collect(),
         annotations: tool.annotations,
         input_schema: Arc::new(input),
-        output_schema: Some(Arc::new(output)),
+        output_schema: output.map(Arc::new),
         declared: true,
         check,
         run,
@@ -86,35 +95,64 @@ fn make(tool: DeclaredTool, toolkit: &str, provider: &str) -> Tool {
 
 type Schema = Map<String, Value>;
 
-fn one_request(request: OneRequest) -> (Schema, Schema, Check, Run) {
-    let input = arguments::schema(&request);
-    let output = answer::schema(&request);
-    let request = Arc::new(request);
-    let checked = Arc::clone(&request);
-    let check: Check = Arc::new(move |given| arguments::parse(&checked, given).map(|_| ()));
-    let run: Run = Arc::new(move |api, given| {
-        let request = Arc::clone(&request);
-        Box::pin(async move {
-            let account = api.acting().to_owned();
-            match send(&api, &request, given).await {
-                Ok(result) => Ok(output::typed(result, Form::Detailed, &account)),
-                Err(error) => Err(error.of(account)),
-            }
-        })
-    });
-    (input, output, check, run)
+/// A request as it will be sent, but for the credential.
+struct Built {
+    request: Request,
+    /// Its body, if that is JSON.
+    json: Option<Map<String, Value>>,
 }
 
-async fn send(api: &Api, one: &OneRequest, given: Value) -> Result<answer::Kept, ToolError> {
-    let given = arguments::parse(one, given)?;
-    let request = build(api, one, &given)?;
-    let response = request.send().await?;
-    answer::judge(&response, &one.success)?;
-    answer::keep(&response, one)
+impl Kind {
+    fn input_schema(&self) -> Schema {
+        match self {
+            Self::Request(one) => arguments::schema(one),
+            Self::Api(allowed) => free::input_schema(allowed),
+        }
+    }
+
+    /// None: the result is raw text.
+    fn output_schema(&self) -> Option<Schema> {
+        match self {
+            Self::Request(one) if one.text => None,
+            Self::Request(one) => Some(answer::schema(one)),
+            Self::Api(_) => Some(free::output_schema()),
+        }
+    }
+
+    fn is_text(&self) -> bool {
+        matches!(self, Self::Request(one) if one.text)
+    }
+
+    fn check(&self, given: Value) -> Result<(), ToolError> {
+        match self {
+            Self::Request(one) => arguments::parse(one, given).map(|_| ()),
+            Self::Api(allowed) => free::parse(allowed, given).map(|_| ()),
+        }
+    }
+
+    fn build(&self, api: &Api, given: Value) -> Result<Built, ToolError> {
+        match self {
+            Self::Request(one) => build(api, one, &arguments::parse(one, given)?),
+            Self::Api(allowed) => Ok(free::parse(allowed, given)?.build(api)),
+        }
+    }
+
+    fn output(&self, response: Response, account: &str) -> Result<Output, ToolError> {
+        let Self::Request(one) = self else {
+            let answer = free::answer(&response)?;
+            return Ok(output::typed(answer, Form::Detailed, account));
+        };
+        answer::judge(&response, &one.success)?;
+        if one.text {
+            return Ok(output::raw(&answer::text(response)?, account));
+        }
+        let kept = answer::keep(&response, one)?;
+        Ok(output::typed(kept, Form::Detailed, account))
+    }
 }
 
 /// The request, from arguments that were checked.
-fn build(api: &Api, one: &OneRequest, given: &Map<String, Value>) -> Result<Request, ToolError> {
+fn build(api: &Api, one: &OneRequest, given: &Map<String, Value>) -> Result<Built, ToolError> {
     let mut path = Vec::new();
     for segment in &one.path {
         path.push(match segment {
@@ -131,7 +169,8 @@ fn build(api: &Api, one: &OneRequest, given: &Map<String, Value>) -> Result<Requ
         api.write(method, &path)
     };
     if !one.headers.iter().any(|(name, _)| name == "accept") {
-        request = request.header("accept", "application/json");
+        let accept = if one.text { "*/*" } else { "application/json" };
+        request = request.header("accept", accept);
     }
     for (name, value) in &one.headers {
         request = request.header(name.as_str(), value);
@@ -162,9 +201,18 @@ fn build(api: &Api, one: &OneRequest, given: &Map<String, Value>) -> Result<Requ
         request = request.query(&page.query, cursor::unwrap::<String>(position)?);
     }
     Ok(match one.encoding {
-        None => request,
-        Some(Encoding::Json) => request.json(&body),
-        Some(Encoding::Form) => request.form(&form(&body)),
+        None => Built {
+            request,
+            json: None,
+        },
+        Some(Encoding::Json) => Built {
+            request: request.json(&body),
+            json: Some(body),
+        },
+        Some(Encoding::Form) => Built {
+            request: request.form(&form(&body)),
+            json: None,
+        },
     })
 }
 

@@ -107,6 +107,8 @@ pub(crate) struct OneRequest {
     pub(crate) encoding: Option<Encoding>,
     /// What of the answer is returned; nothing of it when empty.
     pub(crate) keep: Vec<Keep>,
+    /// The answer is returned as the text that it is, and nothing is kept of it.
+    pub(crate) text: bool,
     pub(crate) page: Option<Paging>,
     pub(crate) success: Success,
 }

@@ -8,10 +8,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 use valetkey_toolkits::api::Api;
-use valetkey_toolkits::arguments::{DRY_RUN, IDEMPOTENCY_KEY, PREVIEW_ID};
+use valetkey_toolkits::arguments::{DRY_RUN, IDEMPOTENCY_KEY};
 use valetkey_toolkits::output::Output;
-use valetkey_toolkits::sanitize::{shorten, visible};
-use valetkey_toolkits::tool::Tool;
 use valetkey_toolkits::{github_is_public, gmail_has_mail_to};
 
 use crate::audit::Hex;
@@ -27,17 +25,11 @@ pub struct Confirmation {
     pub preview: Output,
 }
 
-/// The toolkits that come with Valetkey.
-const BUILT_IN: [&str; 3] = ["gmail", "slack", "github"];
-
 /// The provider where everybody may see what is written.
 const GITHUB: &str = "github";
 
 /// Mail providers whose domain says nothing about who belongs together.
 const PUBLIC: [&str; 2] = ["gmail.com", "googlemail.com"];
-
-/// What is shown of a text among the arguments of a tool without a dry run, in characters.
-const MOST_OF_A_TEXT: usize = 500;
 
 /// More new recipients than this are not looked up one by one: the person is asked.
 const MOST_LOOKED_UP: usize = 5;
@@ -77,10 +69,12 @@ impl Confirmations {
     }
 
     /// Whether the person may have to be asked: about what reaches others, and would reach them
-    /// twice if it were repeated, and about every write of a toolkit of the user's own.
+    /// twice if it were repeated, and about every write that a file declares.
     pub(super) fn may_ask(&self, call: Call<'_>) -> bool {
-        let sends = call.tool.takes(DRY_RUN) && call.tool.takes(IDEMPOTENCY_KEY);
-        (sends || is_of_the_user(call.tool))
+        let tool = call.tool;
+        // What the requests of a declared tool mean, nobody here can know.
+        tool.takes(DRY_RUN)
+            && (tool.takes(IDEMPOTENCY_KEY) || tool.declared)
             && (self.sends != ConfirmSends::Never || self.may_expose(call))
     }
 
@@ -129,34 +123,6 @@ impl Confirmations {
         self.private_reads
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What such a tool's requests mean, nobody here can know.
-fn is_of_the_user(tool: &Tool) -> bool {
-    !BUILT_IN.contains(&&*tool.toolkit) && !tool.annotations.read_only
-}
-
-/// What a call would do, in the words of its arguments, for a tool that has no dry run.
-pub(super) fn preview_of_arguments(call: Call<'_>) -> Output {
-    let mut arguments = call.arguments.clone();
-    for name in [IDEMPOTENCY_KEY, PREVIEW_ID] {
-        arguments.remove(name);
-    }
-    // A long one must not push the others out of what is shown; what is agreed to is all of it.
-    arguments.values_mut().for_each(shorten_texts);
-    let told = Value::Object(arguments);
-    let text = format!("{} ({})\n{told:#}", call.tool.title, call.tool.name);
-    Output::new(visible(&text).text, None)
-}
-
-/// Cuts every text within `value`.
-fn shorten_texts(value: &mut Value) {
-    match value {
-        Value::String(text) => *text = shorten(text, MOST_OF_A_TEXT),
-        Value::Array(items) => items.iter_mut().for_each(shorten_texts),
-        Value::Object(members) => members.values_mut().for_each(shorten_texts),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

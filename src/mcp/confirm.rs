@@ -26,6 +26,10 @@ const AGREE: &str = "send";
 /// What is shown of a preview at most, in characters. What is agreed to is bound to all of it.
 const MOST_SHOWN: usize = 6_000;
 
+/// What is shown at most of a line, or of a field of a URL or form, when not everything can be: a long
+/// one must not push the others out.
+const MOST_OF_A_LINE: usize = 500;
+
 /// What the person said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Said {
@@ -137,13 +141,32 @@ fn form(confirmation: &Confirmation) -> ElicitRequestParams {
 }
 
 fn question(preview: &str) -> String {
-    let mut shown: String = preview.chars().take(MOST_SHOWN).collect();
-    let left = preview.chars().count() - shown.chars().count();
-    if left > 0 {
-        write!(shown, "\n[… {left} more characters are not shown here]")
-            .expect("a string takes every write");
+    let mut shown = String::new();
+    if preview.chars().count() <= MOST_SHOWN {
+        shown.push_str(preview);
+    } else {
+        for line in preview.split_inclusive(['\n', '&']) {
+            push_cut(&mut shown, line, MOST_OF_A_LINE);
+        }
     }
+    let lines = std::mem::take(&mut shown);
+    push_cut(&mut shown, &lines, MOST_SHOWN);
     format!("A program wants to do this in your name. Shall it?\n\n{shown}")
+}
+
+/// Adds the beginning of `text`, and says so if it is not all of it.
+fn push_cut(shown: &mut String, text: &str, most: usize) {
+    let Some((end, _)) = text.char_indices().nth(most) else {
+        shown.push_str(text);
+        return;
+    };
+    let left = text[end..].chars().count();
+    writeln!(
+        shown,
+        "{}\n[… {left} more characters are not shown here]",
+        &text[..end]
+    )
+    .expect("a string takes every write");
 }
 
 #[cfg(test)]
@@ -186,8 +209,22 @@ mod tests {
     #[test]
     fn a_long_preview_is_cut_in_the_question_and_the_question_says_so() {
         assert!(!question(&"é".repeat(6_000)).contains("not shown"));
-        let long = question(&"é".repeat(6_010));
+        let long = question(&"é\n".repeat(3_005));
         assert!(long.contains("10 more characters are not shown"));
         assert!(long.chars().count() < 6_200);
+    }
+
+    #[test]
+    fn a_long_line_or_field_of_a_form_is_cut_first_and_hides_no_other() {
+        let padding = "é".repeat(5_995);
+        for preview in [
+            format!("{padding}\nto: eve"),
+            format!("first={padding}&to: eve"),
+            format!("{padding}\n{padding}\n{padding}\nto: eve"),
+        ] {
+            let asked = question(&preview);
+            assert!(asked.contains("to: eve"), "{asked}");
+            assert!(asked.contains("more characters are not shown"), "{asked}");
+        }
     }
 }

@@ -282,14 +282,55 @@ tools:
       - { name: colour, in: body, type: string, description: Its colour. }
       - { name: name, in: body, type: string, required: true, description: Its name. }
     keep: [id, name]
+  - name: own_replace_label
+    title: Replace a label
+    description: Replaces a label.
+    scopes: [https://www.googleapis.com/auth/gmail.labels]
+    method: PUT
+    path: /gmail/v1/users/me/labels/{label_id}
+    parameters:
+      - { name: label_id, in: path, type: string, required: true, description: Its id. }
 ";
 
-#[test]
-fn a_write_of_a_toolkit_of_ones_own_is_asked_about_in_the_words_of_its_arguments() {
-    let host = Host::new(ALWAYS);
+fn own_toolkit(host: &Host, text: &str) {
     let folder = host.world.home().join(".config/valetkey/toolkits/own");
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("toolkit.yaml"), OWN).unwrap();
+    std::fs::write(folder.join("toolkit.yaml"), text).unwrap();
+}
+
+#[test]
+fn a_dry_run_of_a_toolkit_of_ones_own_reads_nothing_private() {
+    let host = Host::new("policy: { confirm_public_after_private_m: 30 }\n");
+    own_toolkit(
+        &host,
+        "provider: github
+toolkit: own
+tools:
+  - name: own_lock_issue
+    title: Lock an issue
+    description: Locks an issue.
+    scopes: [public_repo]
+    method: PUT
+    path: /repos/lovelace-labs/plans/issues/1/lock
+",
+    );
+    let mut session = Session::open(&host, Era::Retry);
+    let public = json!({ "name": "github_create_issue", "arguments": {
+        "repo": "lovelace-labs/engine", "title": "Hello", "check_duplicates": false } });
+    session.with(&public, Person::new());
+    let lock = json!({ "name": "own_lock_issue", "arguments": { "dry_run": true } });
+    let shown = session.alone(&lock);
+    let method = &shown["result"]["structuredContent"]["would_send"]["method"];
+    assert_eq!(method, "PUT", "{shown}");
+    let done = session.alone(&public);
+    assert_eq!(done["result"]["isError"], false, "{done}");
+    assert_clean(session.server);
+}
+
+#[test]
+fn a_write_of_a_toolkit_of_ones_own_is_asked_about_with_the_request_it_sends() {
+    let host = Host::new(ALWAYS);
+    own_toolkit(&host, OWN);
     let create = json!({ "name": "own_create_label",
                          "arguments": { "name": "Odd\u{202e}ities", "colour": "x".repeat(20_000) } });
     let mut session = Session::open(&host, Era::Retry);
@@ -297,13 +338,17 @@ fn a_write_of_a_toolkit_of_ones_own_is_asked_about_in_the_words_of_its_arguments
     host.connect(asked.link.as_deref().unwrap());
     let asked = session.go_on(&create, &asked);
     let message = form(&asked)["message"].as_str().unwrap();
+    for part in [
+        "Create a label (own_create_label)",
+        "\nPOST http://127.0.0.1:",
+        "/gmail/v1/users/me/labels\n",
+        "\"name\": \"Oddities\"",
+    ] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
     assert!(
-        message.contains("Create a label") && message.contains("Oddities"),
+        !message.to_lowercase().contains("authorization"),
         "{message}"
-    );
-    assert!(
-        !message.contains("not shown here"),
-        "a long argument hides no other: {message}"
     );
     let mut other = create.clone();
     other["arguments"]["name"] = json!("Others");
@@ -311,5 +356,11 @@ fn a_write_of_a_toolkit_of_ones_own_is_asked_about_in_the_words_of_its_arguments
     assert_eq!(refused["error"]["code"], -32602, "{refused}");
     let done = session.alone(&decided(&create, &asked, &agree()));
     assert_eq!(done["result"]["isError"], false, "{done}");
+
+    // A write that can be repeated is asked about, too.
+    let replace = json!({ "name": "own_replace_label", "arguments": { "label_id": "L 1" } });
+    let asked = session.alone(&replace);
+    let message = form(&asked)["message"].as_str().unwrap();
+    assert!(message.contains("/labels/L%201\n"), "{message}");
     assert_clean(session.server);
 }

@@ -62,6 +62,28 @@ fn cut(answer: &Value) -> (String, usize) {
     (handle, after(last, "offset=").parse().unwrap())
 }
 
+/// All pages of a kept result, one after the other.
+fn whole(session: &mut Session<'_>, handle: &str, limit: usize) -> String {
+    let mut whole = String::new();
+    let mut offset = 0;
+    loop {
+        let arguments = json!({ "handle": handle, "offset": offset, "limit": limit });
+        let page = session.alone(&read(&arguments));
+        assert_eq!(page["result"]["_meta"]["valetkey/trust"], "untrusted");
+        assert!(
+            page["result"].get("structuredContent").is_none(),
+            "raw text"
+        );
+        let (head, part) = text_of(&page).split_once("\n---\n").unwrap();
+        assert!(part.chars().count() <= limit);
+        whole.push_str(part);
+        if head.ends_with("this is the end") {
+            return whole;
+        }
+        offset = after(head, "offset=").parse().unwrap();
+    }
+}
+
 #[test]
 fn a_long_result_is_cut_and_its_pages_are_the_whole_of_it() {
     let host = Host::new("");
@@ -85,24 +107,7 @@ fn a_long_result_is_cut_and_its_pages_are_the_whole_of_it() {
     );
 
     for limit in [1_000, 20_000, 50_000] {
-        let mut whole = String::new();
-        let mut offset = 0;
-        loop {
-            let arguments = json!({ "handle": handle, "offset": offset, "limit": limit });
-            let page = session.alone(&read(&arguments));
-            assert_eq!(page["result"]["_meta"]["valetkey/trust"], "untrusted");
-            assert!(
-                page["result"].get("structuredContent").is_none(),
-                "raw text"
-            );
-            let (head, part) = text_of(&page).split_once("\n---\n").unwrap();
-            assert!(part.chars().count() <= limit);
-            whole.push_str(part);
-            if head.ends_with("this is the end") {
-                break;
-            }
-            offset = after(head, "offset=").parse().unwrap();
-        }
+        let whole = whole(&mut session, &handle, limit);
         let beginning: String = whole.chars().take(shown).collect();
         assert!(text.starts_with(&beginning));
         assert!(
@@ -115,6 +120,54 @@ fn a_long_result_is_cut_and_its_pages_are_the_whole_of_it() {
                 .ends_with(&text[text.rfind("\n\nAccount: ").unwrap()..text.rfind("\n[").unwrap()])
         );
     }
+    assert_clean(session.server);
+}
+
+/// A toolkit of one's own with a tool that returns text.
+const EXPORT: &str = "provider: google
+toolkit: own
+tools:
+  - name: own_export_message
+    title: Export a message
+    description: Exports a message as it is stored.
+    scopes: [https://www.googleapis.com/auth/gmail.readonly]
+    method: GET
+    path: /gmail/v1/users/me/messages/{message_id}
+    parameters:
+      - { name: message_id, in: path, type: string, required: true, description: Its id. }
+    constants: { query: { format: full } }
+    output: text
+";
+
+#[test]
+fn raw_text_of_more_than_60000_characters_is_cut_and_its_pages_are_the_whole_of_it() {
+    let host = Host::new("");
+    let folder = host.world.home().join(".config/valetkey/toolkits/own");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("toolkit.yaml"), EXPORT).unwrap();
+    let mut session = Session::open(&host, Era::Retry);
+    // Lines that differ, so that a page in the wrong place is noticed.
+    let lines: Vec<String> = (0..9_000).map(|n| format!("line {n}")).collect();
+    let mail = json!({ "name": "gmail_send_email", "arguments": {
+        "to": "grace@example.test", "subject": WORD, "body_format": "plain", "body": lines.join("\n") } });
+    let (sent, _) = session.with(&mail, Person::new());
+    let id = &sent["result"]["structuredContent"]["message_id"];
+    let export = json!({ "name": "own_export_message", "arguments": { "message_id": id } });
+    let (answer, _) = session.with(&export, Person::new());
+    let (handle, shown) = cut(&answer);
+    let text = text_of(&answer);
+    assert_eq!(shown, 60_000, "JSON of one line");
+    assert!(text.chars().count() < 61_000, "{}", text.chars().count());
+    assert!(text.starts_with("Account: "), "{}", &text[..100]);
+    assert!(answer["result"].get("structuredContent").is_none());
+    assert_eq!(answer["result"]["_meta"]["valetkey/trust"], "untrusted");
+    assert_eq!(schema_of(&mut session, "own_export_message"), Value::Null);
+
+    let whole = whole(&mut session, &handle, 50_000);
+    assert!(text.starts_with(&whole.chars().take(shown).collect::<String>()));
+    let (_, stored) = whole.split_once("\n\n").unwrap();
+    let stored: Value = serde_json::from_str(stored).expect("the whole of the answer");
+    assert_eq!(stored["id"], *id);
     assert_clean(session.server);
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use url::Url;
+use valetkey::demo::browser::Person;
 use valetkey::demo::sandbox::{SandboxSettings, Site};
 
 use crate::cli::run;
@@ -283,4 +284,101 @@ async fn check_tells_every_mistake_with_file_line_and_remedy() {
     fs::write(&world.config, "nonsense: true\n").unwrap();
     let unconfigured = run(&world, &["toolkit", "check", folder]).await;
     assert_eq!(unconfigured.code, 0, "{}", unconfigured.stderr);
+}
+
+const WRITING: &str = "provider: google
+toolkit: own
+tools:
+  - name: own_create_label
+    title: Create a label
+    description: Creates a label.
+    scopes: [https://www.googleapis.com/auth/gmail.labels]
+    method: POST
+    path: /gmail/v1/users/me/labels
+    parameters:
+      - { name: name, in: body, type: string, required: true, description: Its name. }
+    constants: { body: { labelListVisibility: labelShow } }
+    keep: [id, name]
+  - name: own_call_api
+    kind: api
+    title: Call Gmail
+    description: Sends a request.
+    scopes: [https://www.googleapis.com/auth/gmail.labels]
+    allow: [GET /gmail/v1/users/me/labels, POST /gmail/v1/users/me/labels]
+";
+
+#[test]
+fn a_dry_run_of_a_declared_tool_binds_the_call_to_the_request_it_showed() {
+    let free = |body: Value| {
+        json!({ "name": "own_call_api", "arguments": {
+            "method": "POST", "path": "/gmail/v1/users/me/labels", "body": body } })
+    };
+    let named = |name: &str| json!({ "name": "own_create_label", "arguments": { "name": name } });
+    let with = |mut params: Value, name: &str, value: Value| {
+        params["arguments"][name] = value;
+        params
+    };
+    let host = Host::new("");
+    write(host.world.home(), "own", WRITING);
+    let mut session = Session::open(&host, Era::Retry);
+    let list = json!({ "name": "own_call_api", "arguments": {
+        "method": "GET", "path": "/gmail/v1/users/me/labels" } });
+    let labels = |answer: &Value| {
+        let answer = &answer["result"]["structuredContent"]["answer"];
+        answer["labels"].as_array().unwrap().len()
+    };
+    let before = labels(&session.with(&list, Person::new()).0);
+    let mut ids = Vec::new();
+    for (call, other) in [
+        (named("Bees"), named("Bee")),
+        (
+            free(json!({ "name": "Wasps" })),
+            free(json!({ "name": "Wasp" })),
+        ),
+    ] {
+        let shown = session.alone(&with(call.clone(), "dry_run", true.into()));
+        let structured = &shown["result"]["structuredContent"];
+        assert_eq!(structured["would_send"]["method"], "POST", "{shown}");
+        let body = &structured["would_send"]["body"];
+        for (name, value) in body.as_object().unwrap() {
+            let line = format!("\"{name}\": {value}");
+            assert!(text_of(&shown).contains(&line), "{line}: {shown}");
+        }
+        let id = structured["preview_id"].clone();
+        assert!(text_of(&shown).ends_with(&format!("preview_id: {}", id.as_str().unwrap())));
+        let refused = session.alone(&with(other, "preview_id", id.clone()));
+        let code = &refused["result"]["structuredContent"]["error"]["code"];
+        assert_eq!(code, "preview_changed", "{refused}");
+        ids.push((call, id));
+    }
+    let (call, id) = &ids[0];
+    let keyed = with(
+        with(call.clone(), "preview_id", id.clone()),
+        "idempotency_key",
+        "bees".into(),
+    );
+    let first = session.alone(&keyed);
+    assert_eq!(
+        first["result"]["structuredContent"]["name"], "Bees",
+        "{first}"
+    );
+    let again = session.alone(&keyed);
+    assert_eq!(
+        again["result"]["structuredContent"]["id"],
+        first["result"]["structuredContent"]["id"]
+    );
+    assert_eq!(labels(&session.alone(&list)), before + 1);
+    assert_clean(session.server);
+
+    // The same arguments are another request when the file has changed.
+    let changed = WRITING.replace("labelShow", "labelHide");
+    write(host.world.home(), "own", &changed);
+    let mut session = Session::open(&host, Era::Retry);
+    let refused = session.alone(&with(call.clone(), "preview_id", id.clone()));
+    let code = &refused["result"]["structuredContent"]["error"]["code"];
+    assert_eq!(code, "preview_changed", "{refused}");
+    let (call, id) = &ids[1];
+    let done = session.alone(&with(call.clone(), "preview_id", id.clone()));
+    assert_eq!(done["result"]["isError"], false, "{done}");
+    assert_clean(session.server);
 }

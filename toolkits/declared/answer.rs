@@ -4,17 +4,18 @@
 use std::fmt::Write as _;
 
 use reqwest::StatusCode;
-use reqwest::header::LINK;
+use reqwest::header::{CONTENT_TYPE, LINK};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use crate::api::Response;
+use crate::api::{Effect, Response};
 use crate::error::{ErrorCode, ToolError};
 use crate::manifest::{Keep, OneRequest, Paging, Success};
 use crate::output::{Page, Render};
+use crate::piece::UNTRUSTED;
 use crate::sanitize::{shorten, visible};
-use crate::{cursor, schema as common};
+use crate::{charset, cursor, schema as common, send};
 
 /// The longest text of a provider in an error.
 const QUOTED: usize = 200;
@@ -119,6 +120,29 @@ pub(super) fn judge(response: &Response, success: &Success) -> Result<(), ToolEr
         ),
     };
     Err(ToolError::new(code, message, fix))
+}
+
+/// A successful answer as the text that it is.
+pub(super) fn text(response: Response) -> Result<String, ToolError> {
+    let kind = response.headers.get(CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+    let is_text = kind.as_deref().is_some_and(charset::is_text);
+    if !is_text && !charset::looks_like_text(&response.body) {
+        if response.effect == Effect::Write {
+            return Err(send::outcome_unknown("the provider's answer is not text"));
+        }
+        return Err(ToolError::new(
+            ErrorCode::BadResponse,
+            "The provider's answer is not text.",
+            "Tell the user: `output: text` in toolkit.yaml does not fit this request.",
+        ));
+    }
+    let text = charset::text(kind.as_deref(), response.body);
+    let text = match text.as_str() {
+        "" => "(The answer is empty.)",
+        text => text,
+    };
+    Ok(format!("{UNTRUSTED}\n\n{text}"))
 }
 
 /// The fields that the file keeps of a successful answer.

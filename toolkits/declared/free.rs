@@ -4,8 +4,8 @@ use reqwest::Method;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{answer, arguments, common};
-use crate::api::Api;
+use super::{Built, answer, arguments, common};
+use crate::api::{Api, Response};
 use crate::error::{ErrorCode, ToolError};
 use crate::manifest::{Allowed, FORBIDDEN_OVERRIDES, Pattern, Success};
 use crate::output::Render;
@@ -196,29 +196,31 @@ fn refuse_overrides(fields: &Map<String, Value>) -> Result<(), ToolError> {
     Ok(())
 }
 
-/// Sends it. `read_only`: the file says that all of the tool's requests are reads.
-pub(super) async fn run(
-    api: &Api,
-    allowed: &[Allowed],
-    given: Value,
-    read_only: bool,
-) -> Result<Answer, ToolError> {
-    let free = parse(allowed, given)?;
-    let path: Vec<&str> = free.path.iter().map(String::as_str).collect();
-    let mut request = if read_only || free.method == Method::GET {
-        api.read(free.method, &path)
-    } else {
-        api.write(free.method, &path)
-    };
-    request = request.header("accept", "application/json");
-    for (name, value) in &free.query {
-        request = request.query(name, value);
+impl Free {
+    pub(super) fn build(self, api: &Api) -> Built {
+        let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
+        let mut request = if self.method == Method::GET {
+            api.read(self.method, &path)
+        } else {
+            api.write(self.method, &path)
+        };
+        request = request.header("accept", "application/json");
+        for (name, value) in &self.query {
+            request = request.query(name, value);
+        }
+        if let Some(body) = &self.body {
+            request = request.json(body);
+        }
+        Built {
+            request,
+            json: self.body,
+        }
     }
-    if let Some(body) = &free.body {
-        request = request.json(body);
-    }
-    let response = request.send().await?;
-    answer::judge(&response, &Success::default())?;
+}
+
+/// What came back, if it is a success.
+pub(super) fn answer(response: &Response) -> Result<Answer, ToolError> {
+    answer::judge(response, &Success::default())?;
     let answer = if response.body.is_empty() {
         Value::Null
     } else {

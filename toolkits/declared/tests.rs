@@ -1,5 +1,8 @@
 //! Declared tools against a provider on loopback.
 
+mod preview;
+mod text;
+
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
@@ -57,6 +60,7 @@ tools:
     parameters:
       - { name: item, type: integer, in: path, required: true, description: The item. }
       - { name: words, type: list, in: body, description: Words. }
+      - { name: trace, type: string, in: header, as: X-Trace, description: For tracing. }
     body: form
   - name: hooli_list_links
     title: List links
@@ -67,6 +71,23 @@ tools:
     keep:
       - { from: ., as: links, each: [url] }
     page: { query: page, link: true }
+  - name: hooli_export_items
+    title: Export items
+    description: Export the items as CSV.
+    scopes: []
+    method: GET
+    path: /v1/items.csv
+    output: text
+    success: { error: error.message }
+  - name: hooli_render_item
+    title: Render an item
+    description: Render an item.
+    scopes: []
+    method: POST
+    path: /v1/rendered
+    parameters:
+      - { name: item, type: integer, in: body, required: true, description: The item. }
+    output: text
   - name: hooli_call_api
     kind: api
     title: Call the API
@@ -90,8 +111,9 @@ async fn run(provider: &Provider, name: &str, arguments: Value) -> Result<Output
         return Err(error);
     }
     let output = output?;
-    let schema = Value::Object((**tool.output_schema.as_ref().unwrap()).clone());
-    jsonschema::meta::validate(&schema).unwrap();
+    if let Some(schema) = &tool.output_schema {
+        jsonschema::meta::validate(&Value::Object((**schema).clone())).unwrap();
+    }
     result::check(&tool, &output);
     Ok(output)
 }

@@ -6,8 +6,10 @@ use super::yaml::{Node, Reader, Tree, quoted};
 use super::{FieldPath, Keep};
 
 /// Names that every result has, or that say why there is none.
-const RESERVED: [&str; 6] = [
+const RESERVED: [&str; 8] = [
     "account",
+    "preview_id",
+    "would_send",
     "truncated",
     "warnings",
     "page",

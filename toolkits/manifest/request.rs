@@ -34,11 +34,18 @@ pub(super) fn read(reader: &mut Reader, fields: &Fields<'_>) -> Option<OneReques
         Some(node) => keep::read(reader, node),
         None => Vec::new(),
     };
-    if method.as_ref() == Some(&Method::GET) && fields.get("keep").is_none() {
-        let fix = "List the fields of the answer to return, such as `keep: [id, name]`.";
+    let text = is_text(reader, fields);
+    if method.as_ref() == Some(&Method::GET) && fields.get("keep").is_none() && !text {
+        let fix = "List the fields of the answer to return, such as `keep: [id, name]`; write \
+                   `output: text` if the answer is not JSON.";
         reader.wrong(fields.place, "`keep` is missing here.", fix);
     }
     let success = success(reader, fields);
+    if text && success.field.is_some() {
+        let problem = "`success.field` is a field of JSON, but this tool's answer is a text.";
+        let fix = "Remove it: an answer of HTTP status 2xx is a success.";
+        reader.wrong(fields.place_of("success"), problem, fix);
+    }
     let Constants {
         query,
         headers,
@@ -53,9 +60,33 @@ pub(super) fn read(reader: &mut Reader, fields: &Fields<'_>) -> Option<OneReques
         body,
         encoding,
         keep,
+        text,
         page,
         success,
     })
+}
+
+/// Whether the answer is returned as text.
+fn is_text(reader: &mut Reader, fields: &Fields<'_>) -> bool {
+    let Some(node) = fields.get("output") else {
+        return false;
+    };
+    match reader.text(node, "output") {
+        None => return false,
+        Some("text") => {}
+        Some(_) => {
+            let fix = "Write `output: text`, or leave it out for JSON.";
+            reader.wrong(node.place, "`output` can only be text.", fix);
+            return false;
+        }
+    }
+    for key in ["keep", "page"] {
+        if let Some(node) = fields.get(key) {
+            let problem = format!("`{key}` is about JSON, but this tool's answer is a text.");
+            reader.wrong(node.place, problem, "Remove it, or `output`.");
+        }
+    }
+    true
 }
 
 /// One of the five methods that a tool may use.

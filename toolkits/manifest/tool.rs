@@ -17,7 +17,7 @@ const ANY: [&str; 7] = [
     "annotations",
     "allow",
 ];
-const REQUEST: [&str; 14] = [
+const REQUEST: [&str; 15] = [
     "name",
     "kind",
     "title",
@@ -30,6 +30,7 @@ const REQUEST: [&str; 14] = [
     "constants",
     "body",
     "keep",
+    "output",
     "page",
     "success",
 ];
