@@ -11,6 +11,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("config", &[]),
     ("http", &[]),
+    ("serve", &[]),
     ("telemetry", &["config"]),
     ("seal", &["config"]),
     ("oauth", &["config"]),

@@ -128,7 +128,7 @@ impl Endpoint {
             }
             Some("initialize") if self.tenants.sessions(&caller) >= SESSIONS => {
                 return Err(too_much(
-                    Duration::from_secs(60),
+                    Duration::from_mins(1),
                     "Too many sessions are open.",
                 ));
             }
@@ -269,7 +269,7 @@ mod tests {
             (format!("\"\\\\\"{}", "{".repeat(1000)), true),
             ("[],".repeat(1000), false),
         ] {
-            assert_eq!(is_too_deep(json.as_bytes()), deep, "{:.20}", json);
+            assert_eq!(is_too_deep(json.as_bytes()), deep, "{json:.20}");
         }
     }
 }
