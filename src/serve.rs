@@ -55,7 +55,9 @@ impl Port {
         };
         tokio::spawn(async move {
             let closing = accepting.closing.clone();
-            closing.run_until_cancelled(accepting.accept(listener)).await;
+            closing
+                .run_until_cancelled(accepting.accept(listener))
+                .await;
         });
         Ok(())
     }

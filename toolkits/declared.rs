@@ -79,6 +79,7 @@ fn make(tool: DeclaredTool, toolkit: &str, provider: &str) -> Tool {
         input_schema: Arc::new(input),
         output_schema: Some(Arc::new(output)),
         declared: true,
+        draft_scopes: None,
         check,
         run,
     }

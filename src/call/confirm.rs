@@ -77,9 +77,12 @@ impl Confirmations {
     }
 
     /// Whether the person may have to be asked: about what reaches others, and would reach them
-    /// twice if it were repeated, and about every write of a toolkit of the user's own.
+    /// twice if it were repeated, and about every write of a toolkit of the user's own. A draft
+    /// reaches nobody.
     pub(super) fn may_ask(&self, call: Call<'_>) -> bool {
-        let sends = call.tool.takes(DRY_RUN) && call.tool.takes(IDEMPOTENCY_KEY);
+        let sends = call.tool.takes(DRY_RUN)
+            && call.tool.takes(IDEMPOTENCY_KEY)
+            && !call.tool.saves_draft(call.arguments);
         (sends || is_of_the_user(call.tool))
             && (self.sends != ConfirmSends::Never || self.may_expose(call))
     }

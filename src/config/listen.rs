@@ -11,8 +11,7 @@ use crate::config::error::ConfigError;
 use crate::config::expand::{Reader, Text, line};
 use crate::config::file::ServerForm;
 
-const DEFAULT_BIND: SocketAddr =
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8418);
+const DEFAULT_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8418);
 
 /// What one caller needs on a busy day, several times over.
 const DEFAULT_CALLS_PER_MINUTE: u32 = 600;

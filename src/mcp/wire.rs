@@ -130,9 +130,18 @@ mod tests {
     #[test]
     fn an_empty_elicitation_id_does_not_leave_in_a_text_either() {
         for (text, expected) in [
-            (r#"{"a":{"elicitationId":"","url":"x"}}"#, r#"{"a":{"url":"x"}}"#),
-            (r#"{"a":{"url":"x","elicitationId":""}}"#, r#"{"a":{"url":"x"}}"#),
-            (r#"{"elicitationId":"kept","a":1}"#, r#"{"elicitationId":"kept","a":1}"#),
+            (
+                r#"{"a":{"elicitationId":"","url":"x"}}"#,
+                r#"{"a":{"url":"x"}}"#,
+            ),
+            (
+                r#"{"a":{"url":"x","elicitationId":""}}"#,
+                r#"{"a":{"url":"x"}}"#,
+            ),
+            (
+                r#"{"elicitationId":"kept","a":1}"#,
+                r#"{"elicitationId":"kept","a":1}"#,
+            ),
             (
                 r#"{"said":"\"elicitationId\":\"\",","a":1}"#,
                 r#"{"said":"\"elicitationId\":\"\",","a":1}"#,

@@ -117,7 +117,10 @@ impl Endpoint {
                     .map_err(|wait| too_much(wait, "Too many calls."))?;
             }
             Some("initialize") if self.tenants.sessions(&caller) >= SESSIONS => {
-                return Err(too_much(Duration::from_secs(60), "Too many sessions are open."));
+                return Err(too_much(
+                    Duration::from_secs(60),
+                    "Too many sessions are open.",
+                ));
             }
             // What cannot be read here is refused by the SDK, which reads it more strictly.
             _ => {}
@@ -141,7 +144,9 @@ impl Endpoint {
 /// Reads a body that comes neither too slowly nor too long.
 async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Response> {
     let too_large = || refused(StatusCode::PAYLOAD_TOO_LARGE, "The request is too large.");
-    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let length = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok());
     if length.is_some_and(|length| length.parse().is_ok_and(|bytes: usize| bytes > BODY_LIMIT)) {
         return Err(too_large());
     }
@@ -152,7 +157,12 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Response> {
             Ok(Some(Ok(frame))) => read.extend(frame.into_data().unwrap_or_default()),
             Ok(Some(Err(_))) => return Err(too_large()),
             Ok(None) => return Ok(read.into()),
-            Err(_) => return Err(refused(StatusCode::REQUEST_TIMEOUT, "The body took too long.")),
+            Err(_) => {
+                return Err(refused(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "The body took too long.",
+                ));
+            }
         }
     }
 }
@@ -191,7 +201,8 @@ fn too_much(wait: Duration, message: &'static str) -> Response {
 }
 
 fn rpc_error(code: i32, message: &str) -> Response {
-    let error = json!({ "jsonrpc": "2.0", "id": null, "error": { "code": code, "message": message } });
+    let error =
+        json!({ "jsonrpc": "2.0", "id": null, "error": { "code": code, "message": message } });
     (StatusCode::BAD_REQUEST, Json(error)).into_response()
 }
 

@@ -181,7 +181,11 @@ mod tests {
             ),
             ("10.0.0.1:1", header("nonsense"), None),
             ("10.0.0.1:1", HeaderMap::new(), None),
-            ("[2001:db8::1:2:3:4]:1", HeaderMap::new(), Some("2001:db8::")),
+            (
+                "[2001:db8::1:2:3:4]:1",
+                HeaderMap::new(),
+                Some("2001:db8::"),
+            ),
         ] {
             let expected = origin.map(|origin| origin.parse().unwrap());
             assert_eq!(behind.origin(peer.parse().unwrap(), &headers), expected);

@@ -38,7 +38,11 @@ impl Tenant {
     /// Whether nothing is lost with it. A session manager that is locked has sessions.
     fn is_idle(&self) -> bool {
         Arc::strong_count(&self.service) == 1
-            && self.sessions.sessions.try_read().is_ok_and(|all| all.is_empty())
+            && self
+                .sessions
+                .sessions
+                .try_read()
+                .is_ok_and(|all| all.is_empty())
     }
 }
 
