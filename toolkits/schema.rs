@@ -86,7 +86,7 @@ pub(crate) fn add_envelope(schema: &mut Map<String, Value>) {
 
 /// Adds what a write that can be previewed has: `preview_id`, to be named and to be told.
 pub(crate) fn add_preview(input: &mut Map<String, Value>, output: Option<&mut Map<String, Value>>) {
-    let about = "Of an equal `dry_run`: do exactly what it showed, or nothing.";
+    let about = "Of an equal `dry_run`: do exactly what it showed.";
     let named = json!({ "type": "string", "description": about });
     properties(input).insert(PREVIEW_ID.to_owned(), named);
     if let Some(output) = output {
