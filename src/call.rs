@@ -7,15 +7,18 @@ pub mod off;
 mod recording;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use secrecy::SecretString;
 use serde_json::{Map, Value};
+use tokio_util::task::TaskTracker;
 use valetkey_toolkits::allowed::Allowed;
 use valetkey_toolkits::api::{Api, ApiSettings, Renew};
 use valetkey_toolkits::arguments::{ACCOUNT, DRY_RUN, PREVIEW_ID};
 use valetkey_toolkits::error::{ErrorCode, ToolError};
 use valetkey_toolkits::output::Output;
 use valetkey_toolkits::tool::Tool;
+use valetkey_toolkits::waits::{Reason, Waits};
 
 use crate::audit::Hex;
 use crate::broker::{
@@ -47,6 +50,8 @@ pub struct Calls {
     pub allowed: Arc<Allowed>,
     /// Keeps what does not fit into an answer.
     pub spill: Spill,
+    /// The records that are being written of calls whose client has left.
+    pub leaving: TaskTracker,
 }
 
 /// One call of one tool.
@@ -62,6 +67,8 @@ pub struct Call<'a> {
     pub client_name: Option<&'a str>,
     /// The [`Confirmation`] that the person has agreed to: nothing else is done.
     pub confirmed: Option<Hex<16>>,
+    /// Where it is told what the call waits for.
+    pub waits: &'a Waits,
 }
 
 /// What is recorded of a call, whatever becomes of it.
@@ -90,7 +97,7 @@ impl<'a> From<Call<'a>> for Heading<'a> {
             // Of the groups of scopes, the one that is asked for is the one that is needed.
             scopes: call
                 .tool
-                .scopes
+                .scopes_for(call.arguments)
                 .iter()
                 .filter_map(|group| group.first())
                 .map(ToString::to_string)
@@ -125,6 +132,8 @@ enum Stop {
     Tool(ToolError),
     /// The person has to agree first.
     Confirm(Box<Confirmation>),
+    /// It could be done, and is to be held first: the fingerprint of what it would do.
+    Hold(Hex<16>),
     /// The broker failed.
     Broken(BrokerError),
 }
@@ -180,12 +189,13 @@ impl Calls {
         Recording::begin(self, heading).refuse(code).await;
     }
 
-    async fn attempt(&self, call: Call<'_>, mut recording: Recording) -> (Outcome, Recording) {
+    async fn attempt(&self, mut call: Call<'_>, mut recording: Recording) -> (Outcome, Recording) {
         // A call that cannot run asks nobody for consent.
         if let Err(error) = call.tool.check(Value::Object(call.arguments.clone())) {
             return (Outcome::Failed(error), recording);
         }
         let mut requirement = requirement(call);
+        let mut delay = call.tool.delay(call.arguments);
         let mut stepped_up = false;
         let mut refused = false;
         loop {
@@ -203,13 +213,21 @@ impl Calls {
             }
             let renewal = Renewal::default();
             let connection = granted.connection;
-            let api = self.api(call.caller, &call.tool.provider, granted, &renewal);
+            let api = self.api(call, granted, &renewal);
             let result;
-            (result, recording) = self.run_tool(call, api, connection, recording).await;
+            (result, recording) = self.run_tool(call, delay, api, connection, recording).await;
             let error = match result {
                 Ok(output) => return (Outcome::Finished(output), recording),
                 Err(Stop::Broken(error)) => return (Outcome::Broken(error), recording),
                 Err(Stop::Confirm(asked)) => return (Outcome::Confirm(asked), recording),
+                Err(Stop::Hold(checked)) => {
+                    // Nothing has begun: who drops the call now has stopped it. Afterwards the grant
+                    // may be another, and what is done must be what was checked.
+                    call.waits.wait(Reason::Delay, delay).await;
+                    delay = Duration::ZERO;
+                    call.confirmed = Some(checked);
+                    continue;
+                }
                 Err(Stop::Tool(error)) => error,
             };
             match error.code {
@@ -233,6 +251,7 @@ impl Calls {
     async fn run_tool(
         &self,
         call: Call<'_>,
+        delay: Duration,
         api: Api,
         connection: ConnectionId,
         recording: Recording,
@@ -258,24 +277,32 @@ impl Calls {
             }
             return (result.map_err(Stop::Tool), recording);
         }
-        if let Err(stop) = self.check_preview(call, &api, connection).await {
+        let keyed = Keyed::of(call, &self.broker, connection);
+        if let Some(keyed) = keyed.as_ref().filter(|_| !delay.is_zero()) {
+            match keyed.look().await {
+                Ok(None) => {}
+                Ok(Some(answer)) => return (Ok(answer), recording),
+                Err(stop) => return (Err(stop), recording),
+            }
+        }
+        if let Err(stop) = self.check_preview(call, delay, &api, connection).await {
             return (Err(stop), recording);
         }
-        let keyed = Keyed::of(call, &self.broker, connection);
         write(call, api, keyed, recording).await
     }
 
     /// Refuses what differs from the preview that the call names or the person agreed to, and what
-    /// they still have to agree to.
+    /// they still have to agree to, and stops what is to be held once it could be done.
     async fn check_preview(
         &self,
         call: Call<'_>,
+        delay: Duration,
         api: &Api,
         connection: ConnectionId,
     ) -> Result<(), Stop> {
         let named = call.arguments.get(PREVIEW_ID).and_then(Value::as_str);
         let asks = call.confirmed.is_none() && self.confirmations.may_ask(call);
-        if named.is_none() && call.confirmed.is_none() && !asks {
+        if named.is_none() && call.confirmed.is_none() && !asks && delay.is_zero() {
             return Ok(());
         }
         let (shown, id) = preview(call, api, connection).await?;
@@ -287,12 +314,15 @@ impl Calls {
         if asks && self.confirmations.must_ask(call, api, &shown).await {
             return Err(Stop::Confirm(Box::new(Confirmation { id, preview: shown })));
         }
+        if !delay.is_zero() {
+            return Err(Stop::Hold(id));
+        }
         Ok(())
     }
 
-    fn api(&self, caller: &Caller, provider: &str, granted: Granted, renewal: &Renewal) -> Api {
+    fn api(&self, call: Call<'_>, granted: Granted, renewal: &Renewal) -> Api {
         let broker = self.broker.clone();
-        let caller = caller.clone();
+        let caller = call.caller.clone();
         let connection = granted.connection;
         let renewal = renewal.clone();
         let renew: Renew = Arc::new(move |rejected: SecretString| {
@@ -313,7 +343,7 @@ impl Calls {
         let http = self.http.clone();
         Api::new(ApiSettings {
             client: http.client(),
-            pace: http.pace().at(provider, &granted.api_base_url),
+            pace: http.pace().at(&call.tool.provider, &granted.api_base_url),
             links: Arc::new(move || http.client_for_links()),
             base_url: granted.api_base_url,
             file_origins: granted.file_origins,
@@ -324,6 +354,7 @@ impl Calls {
             now: self.clock.now(),
             zone: jiff::tz::TimeZone::system(),
             allowed: Arc::clone(&self.allowed),
+            waits: call.waits.clone(),
         })
     }
 }
@@ -355,7 +386,7 @@ pub fn requirement(call: Call<'_>) -> Requirement {
             .and_then(Value::as_str)
             .map(str::to_owned),
         scopes: tool
-            .scopes
+            .scopes_for(call.arguments)
             .iter()
             .map(|group| group.iter().map(ToString::to_string).collect())
             .collect(),
@@ -381,7 +412,7 @@ async fn preview(
 fn changed() -> ToolError {
     ToolError::new(
         ErrorCode::PreviewChanged,
-        "What would be done now is not what was shown before: the arguments, the account or what \
+        "What would be done now is not what was shown or checked before: the arguments, the account or what \
          they refer to are not the same. Nothing was done.",
         "Repeat the dry run, and then the call with the same arguments and the new `preview_id`.",
     )

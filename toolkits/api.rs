@@ -20,6 +20,7 @@ use url::Url;
 use crate::allowed::Allowed;
 use crate::error::{ErrorCode, ToolError};
 use crate::rate::{Due, Pace, Turn};
+use crate::waits::Waits;
 
 pub use crate::api::link::PublicNames;
 pub(crate) use crate::api::request::{Effect, Keep};
@@ -64,6 +65,8 @@ pub struct ApiSettings {
     pub zone: jiff::tz::TimeZone,
     /// What the operator allows, whatever the token does.
     pub allowed: Arc<Allowed>,
+    /// Where it is told what the call waits for.
+    pub waits: Waits,
     /// Answers in the provider's place, where a test has no time for connections.
     #[cfg(test)]
     pub(crate) answers: Option<crate::fake::Answers>,
@@ -80,6 +83,7 @@ struct Call {
     renewing: tokio::sync::Mutex<()>,
     wait_left: Mutex<Duration>,
     admitted: Mutex<BTreeSet<String>>,
+    shown: Mutex<Option<Vec<String>>>,
 }
 
 /// The token in use. Each renewal counts, so that of several requests that were refused with the
@@ -105,6 +109,7 @@ impl Api {
             renewing: tokio::sync::Mutex::new(()),
             wait_left: Mutex::new(WAIT_BUDGET),
             admitted: Mutex::default(),
+            shown: Mutex::default(),
         }))
     }
 
@@ -146,6 +151,19 @@ impl Api {
         let admitted = self.0.admitted.lock();
         let admitted = admitted.unwrap_or_else(PoisonError::into_inner);
         admitted.contains(id)
+    }
+
+    /// Remembers for this call the ids that its dry run has shown. What its preview is compared with
+    /// is what is then changed, and nothing that came meanwhile.
+    pub(crate) fn show(&self, ids: Vec<String>) {
+        let shown = self.0.shown.lock();
+        *shown.unwrap_or_else(PoisonError::into_inner) = Some(ids);
+    }
+
+    /// Those ids; none without a dry run in this call.
+    pub(crate) fn shown(&self) -> Option<Vec<String>> {
+        let shown = self.0.shown.lock();
+        shown.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Starts a read: repeated on 429, 5xx and connection failures, within the call's budget.
@@ -211,6 +229,11 @@ impl Api {
     /// What the process's calls share.
     pub(crate) fn pace(&self) -> &Pace {
         &self.0.settings.pace
+    }
+
+    /// What this call waits for.
+    pub(crate) fn waits(&self) -> &Waits {
+        &self.0.settings.waits
     }
 
     /// What a request takes of the acting account's limits.

@@ -19,6 +19,12 @@ pub const DRY_RUN: &str = "dry_run";
 pub const PREVIEW_ID: &str = "preview_id";
 /// The argument of writes that would be done twice when repeated.
 pub const IDEMPOTENCY_KEY: &str = "idempotency_key";
+/// The argument of sends that can be held for so many seconds before they go.
+pub const DELAY_SECONDS: &str = "delay_seconds";
+/// The argument of sends that are saved instead when it is true.
+pub const AS_DRAFT: &str = "as_draft";
+/// The longest time that a send is held, in seconds.
+pub(crate) const MAX_DELAY: u64 = 120;
 /// The argument of reads whose result has a short and a long form.
 pub(crate) const RESPONSE_FORMAT: &str = "response_format";
 
@@ -90,6 +96,28 @@ pub(crate) fn take_shared(arguments: &mut Map<String, Value>, name: &str) -> Res
     Err(ToolError::invalid_arguments(format!(
         "`{name}`: must be 1 to 64 visible ASCII characters without spaces."
     )))
+}
+
+/// Takes [`DELAY_SECONDS`] out, which the server reads and no tool does.
+pub(crate) fn take_delay(arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
+    let seconds = match arguments.remove(DELAY_SECONDS) {
+        None | Some(Value::Null) => Some(0),
+        Some(value) => value.as_u64().filter(|seconds| *seconds <= MAX_DELAY),
+    };
+    match seconds {
+        None => Err(ToolError::invalid_arguments(format!(
+            "`{DELAY_SECONDS}`: must be a whole number from 0 to {MAX_DELAY}."
+        ))),
+        Some(1..) if is_set(arguments, AS_DRAFT) => Err(ToolError::invalid_arguments(format!(
+            "`{DELAY_SECONDS}`: a draft is saved at once; leave it out or leave `{AS_DRAFT}` out."
+        ))),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Whether the argument `name` is true.
+pub(crate) fn is_set(arguments: &Map<String, Value>, name: &str) -> bool {
+    arguments.get(name) == Some(&Value::Bool(true))
 }
 
 /// The arguments of a tool. `account` is not the tool's: it chose the `Api`.

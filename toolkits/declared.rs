@@ -88,6 +88,7 @@ fn make(tool: DeclaredTool, toolkit: &str, provider: &str) -> Tool {
         input_schema: Arc::new(input),
         output_schema: output.map(Arc::new),
         declared: true,
+        draft_scopes: None,
         check,
         run,
     }

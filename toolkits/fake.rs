@@ -22,6 +22,7 @@ use crate::fuzz::{self, Random};
 use crate::output::Output;
 use crate::rate::Pace;
 use crate::tool::Tool;
+use crate::waits::Waits;
 use crate::{published, result};
 
 /// A request that arrived.
@@ -154,6 +155,7 @@ pub(crate) fn settings_with(client: reqwest::Client, base_url: &Url) -> ApiSetti
         now: "2026-11-23T10:00:00Z".parse().unwrap(),
         zone: TimeZone::get("Europe/Berlin").unwrap(),
         allowed: Arc::default(),
+        waits: Waits::default(),
         answers: None,
     }
 }

@@ -192,6 +192,13 @@ async fn no_argument_of_any_tool_leaves_its_place_in_a_request() {
                         };
                     }
                 }
+                // These two are not given together, and a query only shows.
+                if argument == "query" && properties.contains_key("message_ids") {
+                    arguments.as_object_mut().unwrap().remove("message_ids");
+                    arguments["dry_run"] = json!(true);
+                } else if properties.contains_key("message_ids") {
+                    arguments.as_object_mut().unwrap().remove("query");
+                }
                 arguments[argument] = match described["type"].as_str() {
                     Some("array") => json!([hostile]),
                     _ => json!(hostile),

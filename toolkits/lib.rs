@@ -11,7 +11,7 @@
 //!
 //! In reading order: [`tool`] (what a tool is), [`arguments`] and `schema` (what goes in),
 //! [`output`] and [`sanitize`] (what comes out), [`error`], [`allowed`] (what the operator allows),
-//! [`api`] with `send` and `wait` (the way to the provider), [`rate`] (what calls share), [`when`] and
+//! [`api`] with `send` and `wait` (the way to the provider), [`rate`] (what calls share), [`waits`] (what a call waits for), [`when`] and
 //! [`cursor`] (two kinds of argument), `piece`, `charset` and `upload` (long texts and files), then
 //! one folder per toolkit.
 
@@ -35,6 +35,7 @@ mod slack;
 pub mod tool;
 mod upload;
 mod wait;
+pub mod waits;
 pub mod when;
 
 #[cfg(test)]

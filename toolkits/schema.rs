@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::arguments::{ACCOUNT, IDEMPOTENCY_KEY, PREVIEW_ID, RESPONSE_FORMAT};
+use crate::arguments::{
+    ACCOUNT, DELAY_SECONDS, IDEMPOTENCY_KEY, MAX_DELAY, PREVIEW_ID, RESPONSE_FORMAT,
+};
 use crate::output::Page;
 
 /// The description and the input schema of an argument struct.
@@ -84,7 +86,7 @@ pub(crate) fn add_envelope(schema: &mut Map<String, Value>) {
 
 /// Adds what a write that can be previewed has: `preview_id`, to be named and to be told.
 pub(crate) fn add_preview(input: &mut Map<String, Value>, output: Option<&mut Map<String, Value>>) {
-    let about = "From a `dry_run` with the same arguments: do it only if it is exactly that.";
+    let about = "Of an equal `dry_run`: do exactly what it showed.";
     let named = json!({ "type": "string", "description": about });
     properties(input).insert(PREVIEW_ID.to_owned(), named);
     if let Some(output) = output {
@@ -99,6 +101,14 @@ pub(crate) fn add_idempotency_key(input: &mut Map<String, Value>) {
     let about = "Your own name for this call: for 24 hours a repetition with it does nothing.";
     let property = json!({ "type": "string", "maxLength": 64, "description": about });
     properties(input).insert(IDEMPOTENCY_KEY.to_owned(), property);
+}
+
+/// Adds what a send has that can be held.
+pub(crate) fn add_delay(input: &mut Map<String, Value>) {
+    let about = "Wait before sending; cancelling the call stops it.";
+    let property =
+        json!({ "type": "integer", "minimum": 0, "maximum": MAX_DELAY, "description": about });
+    properties(input).insert(DELAY_SECONDS.to_owned(), property);
 }
 
 /// Adds the choice between the two forms of a result, of which the long one tells `details`.

@@ -9,6 +9,7 @@ use crate::api::{Effect, Keep, Request, Response, unauthorized};
 use crate::error::{ErrorCode, ToolError};
 use crate::rate::Due;
 use crate::wait;
+use crate::waits::Reason;
 
 /// How often a request is sent at most; the repetition after a renewed token is not counted.
 pub(crate) const TRIES: u32 = 3;
@@ -49,6 +50,8 @@ pub(crate) async fn send(request: Request) -> Result<Response, ToolError> {
             token = request.api.renewed(token).await.ok_or_else(unauthorized)?;
             continue;
         }
+        let limited = matches!(&tried, Tried::Answered(response)
+            if wait::is_rate_limit(response.status, &response.headers));
         let (error, wait) = match judge(&request, tried) {
             Verdict::Done(response) => return Ok(response),
             Verdict::Failed(error) => return Err(error),
@@ -59,7 +62,12 @@ pub(crate) async fn send(request: Request) -> Result<Response, ToolError> {
         if failures >= request.tries || !request.api.spend(wait) {
             return Err(error);
         }
-        tokio::time::sleep(wait).await;
+        let reason = if limited {
+            Reason::RateLimit
+        } else {
+            Reason::Fault
+        };
+        request.api.waits().wait(reason, wait).await;
     }
 }
 
@@ -69,7 +77,7 @@ async fn admit(request: &Request, due: &[Due]) -> Result<(), ToolError> {
         |wait: Duration| wait.is_zero() || (request.tries > 1 && request.api.spend(wait));
     match request.api.pace().take(due, may_wait) {
         Ok(Duration::ZERO) => {}
-        Ok(wait) => tokio::time::sleep(wait).await,
+        Ok(wait) => request.api.waits().wait(Reason::RateLimit, wait).await,
         Err(wait) => return Err(rate_limited(Some(wait))),
     }
     Ok(())

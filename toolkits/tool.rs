@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::api::Api;
-use crate::arguments::{DRY_RUN, IDEMPOTENCY_KEY, PREVIEW_ID};
+use crate::arguments::{AS_DRAFT, DELAY_SECONDS, DRY_RUN, IDEMPOTENCY_KEY, PREVIEW_ID};
 use crate::error::ToolError;
 use crate::output::{Output, Render};
 use crate::{arguments, output, schema};
@@ -91,6 +92,8 @@ pub struct Tool {
     /// A file declares it, so that the lists of [`crate::allowed`] cannot be asked about what it
     /// touches.
     pub declared: bool,
+    /// The same when the call saves a draft instead of sending.
+    pub(crate) draft_scopes: Option<Scopes>,
     pub(crate) check: Check,
     pub(crate) run: Run,
 }
@@ -177,6 +180,20 @@ impl Tool {
         Self::assemble::<A>(declaration, None, run)
     }
 
+    /// Can be held before it sends: `delay_seconds`. The server holds it.
+    #[must_use]
+    pub(crate) fn delayed(mut self) -> Self {
+        schema::add_delay(Arc::make_mut(&mut self.input_schema));
+        self
+    }
+
+    /// Needs these scopes instead when its argument `as_draft` is true.
+    #[must_use]
+    pub(crate) fn draft_needs(mut self, scopes: Scopes) -> Self {
+        self.draft_scopes = Some(scopes);
+        self
+    }
+
     fn assemble<A: DeserializeOwned + JsonSchema>(
         declaration: Declaration,
         output_schema: Option<Map<String, Value>>,
@@ -205,6 +222,7 @@ impl Tool {
             input_schema: Arc::new(input_schema),
             output_schema: output_schema.map(Arc::new),
             declared: false,
+            draft_scopes: None,
             check: Arc::new(|arguments| arguments::parse::<A>(arguments).map(|_| ())),
             run,
         }
@@ -220,9 +238,34 @@ impl Tool {
         takes(&self.input_schema, name)
     }
 
+    /// Whether a call with these arguments only saves what it would else send.
+    pub fn saves_draft(&self, arguments: &Map<String, Value>) -> bool {
+        self.takes(AS_DRAFT) && arguments::is_set(arguments, AS_DRAFT)
+    }
+
+    /// The smallest scopes that a call with these arguments needs; see [`Scopes`].
+    pub fn scopes_for(&self, arguments: &Map<String, Value>) -> Vec<Vec<&str>> {
+        if let Some(scopes) = self.draft_scopes.filter(|_| self.saves_draft(arguments)) {
+            return scopes.iter().map(|group| group.to_vec()).collect();
+        }
+        let groups = self.scopes.iter();
+        groups
+            .map(|group| group.iter().map(AsRef::as_ref).collect())
+            .collect()
+    }
+
+    /// How long a call with these arguments is held before it sends. They have been checked.
+    pub fn delay(&self, arguments: &Map<String, Value>) -> Duration {
+        let seconds = arguments.get(DELAY_SECONDS).and_then(Value::as_u64);
+        Duration::from_secs(seconds.filter(|_| self.takes(DELAY_SECONDS)).unwrap_or(0))
+    }
+
     /// The arguments without those that the server reads, which are checked here.
     fn own(&self, mut arguments: Value) -> Result<Value, ToolError> {
         if let Some(arguments) = arguments.as_object_mut() {
+            if self.takes(DELAY_SECONDS) {
+                arguments::take_delay(arguments)?;
+            }
             for name in [PREVIEW_ID, IDEMPOTENCY_KEY] {
                 if self.takes(name) {
                     arguments::take_shared(arguments, name)?;

@@ -137,6 +137,7 @@ async fn required(
                     arguments: asked.arguments,
                     client_name: asked.client_name,
                     confirmed: None,
+                    waits: asked.waits,
                 })
             })
             .ok_or_else(|| {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use valetkey_toolkits::tool::{Annotations, Tool};
+use valetkey_toolkits::waits::Waits;
 
 use crate::audit::Hex;
 use crate::call::off::Off;
@@ -64,6 +65,8 @@ pub struct AnyCall<'a> {
     pub client_name: Option<&'a str>,
     /// See [`Call::confirmed`].
     pub confirmed: Option<Hex<16>>,
+    /// See [`Call::waits`].
+    pub waits: &'a Waits,
 }
 
 impl Toolbox {
@@ -141,6 +144,7 @@ fn of_toolkit<'a>(call: AnyCall<'a>, tool: &'a Tool) -> Call<'a> {
         arguments: call.arguments,
         client_name: call.client_name,
         confirmed: call.confirmed,
+        waits: call.waits,
     }
 }
 
@@ -168,6 +172,16 @@ impl<'a> AnyTool<'a> {
         match self {
             Self::Toolkit(tool) => Some(&tool.toolkit),
             Self::BuiltIn(_) => None,
+        }
+    }
+
+    /// The service that it works with, as a person knows it.
+    pub fn service(self) -> &'static str {
+        match self.toolkit() {
+            Some("gmail") => "Gmail",
+            Some("slack") => "Slack",
+            Some("github") => "GitHub",
+            _ => "the provider",
         }
     }
 

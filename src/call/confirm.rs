@@ -69,12 +69,13 @@ impl Confirmations {
     }
 
     /// Whether the person may have to be asked: about what reaches others, and would reach them
-    /// twice if it were repeated, and about every write that a file declares.
+    /// twice if it were repeated, and about every write that a file declares. A draft reaches nobody.
     pub(super) fn may_ask(&self, call: Call<'_>) -> bool {
         let tool = call.tool;
         // What the requests of a declared tool mean, nobody here can know.
         tool.takes(DRY_RUN)
             && (tool.takes(IDEMPOTENCY_KEY) || tool.declared)
+            && !tool.saves_draft(call.arguments)
             && (self.sends != ConfirmSends::Never || self.may_expose(call))
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use valetkey_toolkits::arguments::{ACCOUNT, DRY_RUN, IDEMPOTENCY_KEY, PREVIEW_ID};
+use valetkey_toolkits::arguments::{ACCOUNT, DELAY_SECONDS, DRY_RUN, IDEMPOTENCY_KEY, PREVIEW_ID};
 use valetkey_toolkits::output::Output;
 
 use crate::audit::{self, Hex};
@@ -12,7 +12,7 @@ use crate::call::Call;
 /// The tool, the connection that acts, and the arguments that say what is to be done.
 pub(super) fn of_call(call: Call<'_>, connection: ConnectionId) -> [u8; 32] {
     let mut arguments = call.arguments.clone();
-    for name in [ACCOUNT, DRY_RUN, IDEMPOTENCY_KEY, PREVIEW_ID] {
+    for name in [ACCOUNT, DELAY_SECONDS, DRY_RUN, IDEMPOTENCY_KEY, PREVIEW_ID] {
         arguments.remove(name);
     }
     Sha256::new()

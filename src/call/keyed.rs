@@ -62,18 +62,8 @@ impl Keyed {
         self,
         run: impl Future<Output = Result<Output, ToolError>>,
     ) -> Result<Output, Stop> {
-        match self.begin().await.map_err(Stop::Broken)? {
-            Begun::First => {}
-            Begun::Done { at, answer } => return Ok(repeated(answer.as_deref(), at)?),
-            Begun::Running => return Err(running().into()),
-            Begun::Unknown { at } => return Err(unknown(at).into()),
-            Begun::Other => {
-                return Err(ToolError::invalid_arguments(
-                    "`idempotency_key`: it was used within the last 24 hours for a call with other \
-                     arguments or another account.",
-                )
-                .into());
-            }
+        if let Some(answer) = self.earlier().await? {
+            return Ok(answer);
         }
         let result = run.await;
         let end = match &result {
@@ -83,11 +73,40 @@ impl Keyed {
             Err(error) if error.code == ErrorCode::OutcomeUnknown => KeyedEnd::Unknown,
             Err(_) => KeyedEnd::NotDone,
         };
+        self.end(end).await;
+        Ok(result?)
+    }
+
+    /// The answer of an earlier call with the key, for one that is to be held first. The key stays
+    /// free: if nothing comes of this call, nothing has happened.
+    pub(super) async fn look(&self) -> Result<Option<Output>, Stop> {
+        let earlier = self.earlier().await?;
+        if earlier.is_none() {
+            self.end(KeyedEnd::NotDone).await;
+        }
+        Ok(earlier)
+    }
+
+    /// The answer of the first call with the key; none if it is this one, which has begun now.
+    async fn earlier(&self) -> Result<Option<Output>, Stop> {
+        match self.begin().await.map_err(Stop::Broken)? {
+            Begun::First => Ok(None),
+            Begun::Done { at, answer } => Ok(Some(repeated(answer.as_deref(), at)?)),
+            Begun::Running => Err(running().into()),
+            Begun::Unknown { at } => Err(unknown(at).into()),
+            Begun::Other => Err(ToolError::invalid_arguments(
+                "`idempotency_key`: it was used within the last 24 hours for a call with other \
+                 arguments or another account.",
+            )
+            .into()),
+        }
+    }
+
+    async fn end(&self, end: KeyedEnd) {
         // Left as it is, the key says later that the outcome is unknown.
         if let Err(error) = self.broker.end_keyed(&self.attempt, end).await {
             tracing::warn!(%error, "how a call with an idempotency key ended was not kept");
         }
-        Ok(result?)
     }
 
     /// Waits a while for a first call that is still running.

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use tokio::runtime::Handle;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 use valetkey_toolkits::error::ToolError;
 use valetkey_toolkits::output::Output;
 
@@ -17,6 +18,7 @@ use crate::clock::Clock;
 #[derive(Debug)]
 pub(super) struct Recording {
     broker: Broker,
+    leaving: TaskTracker,
     clock: Clock,
     began: Instant,
     /// None once it was written, and when nothing is configured: then nothing can be done, and no
@@ -41,6 +43,7 @@ impl Recording {
         };
         Self {
             broker: calls.broker.clone(),
+            leaving: calls.leaving.clone(),
             clock: calls.clock.clone(),
             began: Instant::now(),
             event: (!calls.broker.providers().is_empty()).then_some(event),
@@ -67,6 +70,7 @@ impl Recording {
             Ok(output) => finished(event, output),
             Err(Stop::Tool(error)) => failed(event, error),
             Err(Stop::Confirm(_)) => unconfirmed(event),
+            Err(Stop::Hold(_)) => event,
             Err(Stop::Broken(error)) => broken(event, error),
         });
     }
@@ -162,11 +166,12 @@ impl Drop for Recording {
         let broker = self.broker.clone();
         // Without a runtime the process is ending.
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move {
+            let record = async move {
                 if let Err(error) = broker.record(event).await {
                     tracing::warn!(%error, "a call could not be recorded");
                 }
-            });
+            };
+            self.leaving.spawn_on(record, &runtime);
         }
     }
 }

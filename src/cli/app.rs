@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use tokio_util::task::TaskTracker;
 
 use valetkey_toolkits::tool::Tool;
 
@@ -134,6 +135,7 @@ impl App {
             off: Arc::clone(&self.off),
             allowed: Arc::clone(&self.config.policy.allowed),
             spill: Spill::new(self.config.store_dir.clone(), self.clock.clone()),
+            leaving: TaskTracker::new(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::io::{IsTerminal as _, Read};
 use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
+use valetkey_toolkits::waits::Waits;
 
 use crate::builtin::{AnyCall, AnyTool, Toolbox};
 use crate::call::{Confirmation, Outcome};
@@ -51,6 +52,7 @@ pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
         arguments: &arguments,
         client_name: Some("valetkey call"),
         confirmed: None,
+        waits: &Waits::default(),
     };
     if let Some((tool, off)) = off {
         toolbox.refuse(call, "policy").await;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Poll;
 
 use rmcp::ServerHandler;
@@ -19,6 +19,8 @@ use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use valetkey_toolkits::waits::Waits;
 
 use crate::audit::Hex;
 use crate::broker::Broker;
@@ -48,6 +50,8 @@ pub struct Shared {
     resumed: AtomicBool,
     /// The process is about to end: calls that wait for a person answer at once.
     closing: CancellationToken,
+    /// The only client has gone: nobody reads an answer any more.
+    gone: CancellationToken,
 }
 
 /// The server side of one caller. Clones share it.
@@ -57,6 +61,22 @@ pub struct Handler {
     caller: Arc<Caller>,
     /// What stands for the caller in the log.
     user: Arc<OnceCell<Hex<16>>>,
+}
+
+/// See [`Handler::farewell`].
+#[derive(Debug)]
+pub(super) struct Farewell {
+    gone: CancellationToken,
+    leaving: TaskTracker,
+}
+
+impl Farewell {
+    /// Resolves when the records are written. A write that has begun goes on without its client.
+    pub(super) async fn say(self) {
+        self.gone.cancel();
+        self.leaving.close();
+        self.leaving.wait().await;
+    }
 }
 
 impl Shared {
@@ -80,6 +100,7 @@ impl Shared {
             info,
             resumed: AtomicBool::new(false),
             closing: CancellationToken::new(),
+            gone: CancellationToken::new(),
         }
     }
 
@@ -118,6 +139,14 @@ impl Handler {
         }
     }
 
+    /// Ends the calls that still run when it is used, and has them recorded.
+    pub(super) fn farewell(&self) -> Farewell {
+        Farewell {
+            gone: self.shared.gone.clone(),
+            leaving: self.shared.toolbox.calls.leaving.clone(),
+        }
+    }
+
     /// What stands for the caller in the log. None when the vault, whose key makes it, does not
     /// open, which a call tells, or when there is none because nothing is configured.
     async fn user(&self) -> Option<String> {
@@ -143,6 +172,7 @@ impl Handler {
             arguments: &request.arguments.unwrap_or_default(),
             client_name: implementation.as_ref().map(|client| client.name.as_str()),
             confirmed: None,
+            waits: &Waits::default(),
         };
         self.shared.toolbox.refuse(call, "policy").await;
         tracing::info!(
@@ -199,6 +229,8 @@ impl Handler {
             way,
             form_way,
             closing: &self.shared.closing,
+            waits: Waits::default(),
+            told: AtomicU32::new(0),
         };
         turn.answer(retry).await
     }
@@ -240,10 +272,16 @@ impl ServerHandler for Handler {
             ));
         };
         let started = Instant::now();
+        let _until_answered = self.shared.toolbox.calls.leaving.token();
         let (outcome, answer) = tokio::select! {
             biased;
             // Nobody reads this: the SDK drops the answer to a cancelled request.
-            () = context.ct.cancelled() => (
+            () = async {
+                tokio::select! {
+                    () = context.ct.cancelled() => {}
+                    () = self.shared.gone.cancelled() => {}
+                }
+            } => (
                 "cancelled",
                 Err(ErrorData::internal_error("The call was cancelled.", None)),
             ),
@@ -286,6 +324,7 @@ impl ServerHandler for Handler {
             arguments: &arguments,
             client_name: implementation.as_ref().map(|client| client.name.as_str()),
             confirmed: None,
+            waits: &Waits::default(),
         };
         let ran = caught(Box::pin(self.shared.toolbox.run(call))).await;
         let text = match ran.ok_or_else(failed)? {

@@ -1,5 +1,6 @@
 //! Waiting for the person, inside an open call.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rmcp::model::{
@@ -8,8 +9,9 @@ use rmcp::model::{
 };
 use rmcp::service::PeerRequestOptions;
 use rmcp::{Peer, RoleServer, ServiceError};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
+use valetkey_toolkits::waits::{Reason, Wait, Waits};
 
 use crate::broker::{Broker, BrokerError, Consent, FlowOutcome};
 use crate::caller::Caller;
@@ -31,6 +33,8 @@ pub(super) struct Hold<'a> {
     pub progress: Option<ProgressToken>,
     /// Cancelled when the process is about to end.
     pub closing: &'a CancellationToken,
+    /// How often that was done in this call: each time has to bring a higher number.
+    pub told: &'a AtomicU32,
 }
 
 /// How an elicitation by request went.
@@ -71,14 +75,46 @@ impl Hold<'_> {
         let mut ended = std::pin::pin!(future);
         let mut ticks = interval(PROGRESS_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut told = 0.0;
         loop {
             tokio::select! {
                 biased;
                 outcome = &mut ended => return outcome,
                 _ = ticks.tick(), if self.progress.is_some() => {
-                    Box::pin(self.tell(told, message)).await;
-                    told += 1.0;
+                    Box::pin(self.tell(message)).await;
+                }
+            }
+        }
+    }
+
+    /// Runs `future`, and tells the client of the waits in it when they begin, and then now and then.
+    /// `service` is what it waits for as a person knows it.
+    pub(super) async fn telling<F: Future>(
+        &self,
+        waits: &Waits,
+        service: &str,
+        future: F,
+    ) -> F::Output {
+        if self.progress.is_none() {
+            return future.await;
+        }
+        let mut waits = waits.watch();
+        let mut ended = std::pin::pin!(future);
+        let mut next = None;
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut ended => return outcome,
+                Ok(()) = waits.changed() => next = Some(Instant::now()),
+                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
+                    let now = Instant::now();
+                    let wait = *waits.borrow_and_update();
+                    next = match wait.filter(|wait| wait.until > now) {
+                        Some(wait) => {
+                            Box::pin(self.tell(&sentence(wait, service, now))).await;
+                            Some(now + PROGRESS_EVERY)
+                        }
+                        None => None,
+                    };
                 }
             }
         }
@@ -142,8 +178,9 @@ impl Hold<'_> {
             .ok();
     }
 
-    async fn tell(&self, progress: f64, message: &str) {
+    async fn tell(&self, message: &str) {
         if let Some(token) = &self.progress {
+            let progress = f64::from(self.told.fetch_add(1, Ordering::Relaxed));
             self.peer
                 .notify_progress(
                     ProgressNotificationParam::new(token.clone(), progress).with_message(message),
@@ -162,6 +199,19 @@ pub(super) fn url_elicitation(consent: &Consent, id: String) -> ElicitRequestPar
         message: consent.sentence(),
         url: consent.link.to_string(),
         elicitation_id: id,
+    }
+}
+
+/// What is waited for and how long, in whole seconds.
+fn sentence(wait: Wait, service: &str, now: Instant) -> String {
+    let left = wait.until.saturating_duration_since(now);
+    let left = left.as_millis().div_ceil(1_000);
+    match wait.reason {
+        Reason::RateLimit => {
+            format!("Waiting {left} s: {service} limits how fast this account may call.")
+        }
+        Reason::Fault => format!("Waiting {left} s: {service} failed, and is asked again."),
+        Reason::Delay => format!("Sends in {left} s. Cancel the call to stop it."),
     }
 }
 

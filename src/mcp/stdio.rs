@@ -11,7 +11,7 @@ use rmcp::service::{RoleServer, ServerInitializeError, serve_server};
 use rmcp::transport::Transport;
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::transport::io::{StdioReader, StdioWriter, stdio_pipes};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::mcp::handler::Handler;
@@ -20,7 +20,7 @@ use crate::mcp::wire::Wire;
 /// How long the next answer may take to leave after the end of the input.
 const DRAIN: Duration = Duration::from_millis(40);
 
-/// How long all of them may take. Hosts give a server 100 ms between the first signal and the last.
+/// How long all of them may take, and the records of the calls that are left. Hosts give a server 100 ms between the first signal and the last.
 const DRAIN_ALL: Duration = Duration::from_millis(90);
 
 /// Why serving ended badly.
@@ -37,6 +37,7 @@ pub enum ServeError {
 /// Serves one client until the input ends or `stop` resolves. What is still being computed then is
 /// dropped after a moment; the store never needs longer than that to be whole.
 pub async fn serve(handler: Handler, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+    let farewell = handler.farewell();
     let (reader, writer) = stdio_pipes();
     let input_ended = CancellationToken::new();
     let sent = Arc::new(AtomicUsize::new(0));
@@ -77,7 +78,9 @@ pub async fn serve(handler: Handler, stop: impl Future<Output = ()>) -> Result<(
             seen = now;
         }
     };
-    timeout(DRAIN_ALL, drain).await.ok();
+    let by = Instant::now() + DRAIN_ALL;
+    timeout_at(by, drain).await.ok();
+    timeout_at(by, farewell.say()).await.ok();
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! One `tools/call`, from arrival to answer.
 
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use rmcp::model::{
@@ -10,6 +11,7 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use valetkey_toolkits::output::Output;
+use valetkey_toolkits::waits::Waits;
 
 use crate::audit::Hex;
 use crate::broker::{Broker, BrokerError, Consent, FlowOutcome};
@@ -58,6 +60,10 @@ pub(super) struct Turn<'a> {
     pub form_way: Way,
     /// Cancelled when the process is about to end, and no call may wait for its person any more.
     pub closing: &'a CancellationToken,
+    /// What the tool waits for.
+    pub waits: Waits,
+    /// How often the client was told of progress.
+    pub told: AtomicU32,
 }
 
 /// What came back with a retry.
@@ -122,7 +128,8 @@ impl Turn<'_> {
         let mut waited = false;
         loop {
             // Boxed, so that a call that waits for the person does not carry this around.
-            let consent = match Box::pin(self.toolbox.run(self.call(at.confirmed))).await {
+            let running = Box::pin(self.run(at.confirmed));
+            let consent = match running.await {
                 Outcome::Consent(consent) => consent,
                 Outcome::Finished(output) => {
                     let shown = self.shown(output).await;
@@ -162,6 +169,13 @@ impl Turn<'_> {
                 Err(error) => return broken(&error),
             }
         }
+    }
+
+    /// Runs the tool, and tells what it waits for.
+    async fn run(&self, confirmed: Option<Hex<16>>) -> Outcome {
+        let running = Box::pin(self.toolbox.run(self.call(confirmed)));
+        let service = self.tool.service();
+        self.waiting().telling(&self.waits, service, running).await
     }
 
     /// What fits into an answer, and how to read on.
@@ -334,6 +348,7 @@ impl Turn<'_> {
             peer: self.peer,
             progress: self.progress.clone(),
             closing: self.closing,
+            told: &self.told,
         }
     }
 
@@ -344,6 +359,7 @@ impl Turn<'_> {
             arguments: self.arguments,
             client_name: self.client_name,
             confirmed,
+            waits: &self.waits,
         }
     }
 

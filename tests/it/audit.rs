@@ -35,7 +35,7 @@ fn command(host: &Host, arguments: &[&str]) -> (i32, String) {
 }
 
 /// The records that fit, oldest first.
-fn records(host: &Host, filters: &[&str]) -> Vec<Value> {
+pub(crate) fn records(host: &Host, filters: &[&str]) -> Vec<Value> {
     let mut arguments = [&["audit", "--json"], filters].concat();
     if !filters.contains(&"--limit") {
         arguments.extend(["--limit", "1000"]);
@@ -64,7 +64,7 @@ fn told(records: &[Value]) -> Vec<String> {
 }
 
 /// Waits until the record that `wanted` picks is there.
-fn until(host: &Host, wanted: impl Fn(&Value) -> bool) -> Value {
+pub(crate) fn until(host: &Host, wanted: impl Fn(&Value) -> bool) -> Value {
     for _ in 0..200 {
         if let Some(record) = records(host, &[]).into_iter().find(&wanted) {
             return record;

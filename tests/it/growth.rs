@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::task::TaskTracker;
 
 use tokio::task::JoinSet;
 use valetkey::broker::{Access, Broker};
@@ -15,6 +16,7 @@ use valetkey::demo::sandbox::faults::{Endpoint, Fault, Times};
 use valetkey::demo::sandbox::{SandboxSettings, Site};
 use valetkey::http::Http;
 use valetkey::spill::Spill;
+use valetkey_toolkits::waits::Waits;
 
 use crate::copy;
 use crate::rounds::rounds;
@@ -184,6 +186,7 @@ async fn a_rate_limit_on_one_users_call_holds_up_nobody_else() {
             off: Arc::default(),
             allowed: Arc::default(),
             spill: Spill::new(world.home().to_owned(), world.clock.clone()),
+            leaving: TaskTracker::new(),
         };
         let tool = Arc::clone(&tool);
         async move {
@@ -195,6 +198,7 @@ async fn a_rate_limit_on_one_users_call_holds_up_nobody_else() {
                     arguments: arguments.as_object().unwrap(),
                     client_name: None,
                     confirmed: None,
+                    waits: &Waits::default(),
                 })
                 .await;
             assert_eq!(outcome.as_str(), "finished", "{outcome:?}");

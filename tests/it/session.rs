@@ -22,7 +22,7 @@ impl Era {
     pub(crate) const ALL: [Self; 3] = [Self::Retry, Self::Request, Self::Text];
 
     /// The request of a call as a client of this era writes it.
-    fn params(self, params: &Value) -> Value {
+    pub(crate) fn params(self, params: &Value) -> Value {
         match self {
             Self::Retry => modern(params.clone(), &urls(), "test"),
             Self::Request | Self::Text => params.clone(),

@@ -19,7 +19,7 @@ use crate::arguments::OneOrMany;
 use crate::error::ToolError;
 use crate::sanitize::visible;
 
-const CALL: Call = Call {
+pub(super) const CALL: Call = Call {
     scope: COMPOSE,
     bad_request_fix: "Nothing was saved. Correct the recipients, the subject or the attachments \
                       and call again.",

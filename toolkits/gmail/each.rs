@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::MODIFY;
+use super::chosen::{Choice, Shown};
 use super::error::{Call, accept};
 use crate::api::Api;
 use crate::arguments::OneOrMany;
@@ -21,7 +22,7 @@ pub(super) const CALL: Call = Call {
 };
 
 /// Each takes a request, which Gmail counts and limits.
-const MAX_IDS: usize = 100;
+pub(super) const MAX_IDS: usize = 100;
 
 /// How many requests run at a time.
 const CONCURRENT: usize = 8;
@@ -35,11 +36,17 @@ pub(super) enum Kind {
 
 /// The ids of one call, without repetitions.
 pub(super) struct Targets {
-    kind: Kind,
-    ids: Vec<String>,
+    pub(super) kind: Kind,
+    pub(super) ids: Vec<String>,
 }
 
 impl Targets {
+    /// Messages that were found.
+    pub(super) fn of_messages(ids: Vec<String>) -> Self {
+        let kind = Kind::Message;
+        Self { kind, ids }
+    }
+
     /// Reads `message_ids` and `thread_ids`, of which one is given.
     pub(super) fn read(messages: &OneOrMany, threads: &OneOrMany) -> Result<Self, ToolError> {
         let (kind, given) = match (messages.0.as_slice(), threads.0.as_slice()) {
@@ -92,12 +99,18 @@ pub(super) struct Changed {
     ids: Vec<String>,
     /// Those that were not, and why.
     failed: Vec<Failure>,
+    /// Of a dry run: what would be changed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    shown: Vec<Shown>,
+    /// Of a dry run with `query`: whether it finds more than `max_messages`, which stays as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more: Option<bool>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct Failure {
-    id: String,
-    why: String,
+pub(super) struct Failure {
+    pub(super) id: String,
+    pub(super) why: String,
 }
 
 impl Render for Changed {
@@ -106,11 +119,45 @@ impl Render for Changed {
         if !self.ids.is_empty() {
             write!(text, "\nChanged: {}", self.ids.join(", ")).expect("a string takes every write");
         }
+        for one in &self.shown {
+            let Shown {
+                id,
+                from,
+                subject,
+                date,
+            } = one;
+            let date = date.as_deref().unwrap_or_default();
+            write!(text, "\n{id}: {from}: {subject} ({date})").expect("a string takes every write");
+        }
+        if self.more == Some(true) {
+            text.push_str("\nThe query finds more, which would stay as it is.");
+        }
         for Failure { id, why } in &self.failed {
             write!(text, "\nNot changed: {id}: {why}").expect("a string takes every write");
         }
         text
     }
+}
+
+/// Makes the change for what is chosen, or shows it.
+pub(super) async fn choose(
+    api: &Api,
+    choice: Choice<'_>,
+    change: Change,
+    done: &str,
+) -> Result<Changed, ToolError> {
+    let (targets, preview) = choice.targets(api).await?;
+    if !choice.dry_run {
+        return run(api, targets, change, done.to_owned()).await;
+    }
+    Ok(Changed {
+        done: format!("Dry run, nothing was changed. {done} would be"),
+        count: preview.shown.len(),
+        ids: Vec::new(),
+        failed: preview.missing,
+        shown: preview.shown,
+        more: preview.more,
+    })
 }
 
 /// Makes the change for each id. That some fail is a result; that all fail is an error.
@@ -145,6 +192,8 @@ pub(super) async fn run(
         count: 0,
         ids: Vec::new(),
         failed: Vec::new(),
+        shown: Vec::new(),
+        more: None,
     };
     let mut first_error = None;
     for (id, outcome) in ids.into_iter().zip(outcomes) {

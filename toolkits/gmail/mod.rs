@@ -6,13 +6,14 @@
 //! answer). Reading: `letter` (the header lines), `content` (the MIME parts), `charset`, `html_text`,
 //! `quoted`, `piece` (a part of a long text). Send: `recipients`, `allowed` (to whom), `answer` (those of a reply),
 //! `threading`, `attachments`, `body` (a text's two forms), `mime`, `outgoing` (the requests), `sent`
-//! (the answer). All: `labels`, `line`, `wire` (Gmail's JSON), `error` (Gmail's
+//! (the answer). Change: `chosen` (what), `each` (the requests). All: `labels`, `line`, `wire` (Gmail's JSON), `error` (Gmail's
 //! refusals).
 
 pub(crate) mod allowed;
 mod answer;
 mod attachments;
 mod body;
+mod chosen;
 mod content;
 pub(crate) mod correspondents;
 mod create_draft;
@@ -58,6 +59,9 @@ const FULL: &str = "https://mail.google.com/";
 /// Reads mail with its text.
 const READERS: &[&str] = &[listing::SCOPE, MODIFY, FULL];
 
+/// Sends mail.
+const SENDERS: &[&str] = &[send::SCOPE, COMPOSE, MODIFY, FULL];
+
 /// Writes and sends drafts; `gmail.send` does neither.
 const COMPOSERS: &[&str] = &[COMPOSE, MODIFY, FULL];
 
@@ -97,6 +101,7 @@ fn declare(
 /// The tools of this toolkit, in the order of the list.
 pub(crate) fn tools() -> Vec<Tool> {
     const READ: Annotations = Annotations::READ;
+    const SEND: Annotations = Annotations::SEND;
     vec![
         Tool::new(
             declare("gmail_search", "Search mail", &[READERS], READ),
@@ -111,25 +116,23 @@ pub(crate) fn tools() -> Vec<Tool> {
             read_thread::run,
         ),
         Tool::new(
-            declare(
-                "gmail_send_email",
-                "Send an e-mail",
-                &[&[send::SCOPE, COMPOSE, MODIFY, FULL]],
-                Annotations::SEND,
-            ),
+            declare("gmail_send_email", "Send an e-mail", &[SENDERS], SEND),
             send::run,
-        ),
+        )
+        .delayed(),
         Tool::new(
             declare(
                 "gmail_reply",
                 "Answer an e-mail",
                 // The message that is answered and the account's own addresses are read first;
                 // `gmail.metadata` does not show the addresses.
-                &[&[send::SCOPE, COMPOSE, MODIFY, FULL], READERS],
-                Annotations::SEND,
+                &[SENDERS, READERS],
+                SEND,
             ),
             reply::run,
-        ),
+        )
+        .delayed()
+        .draft_needs(&[COMPOSERS, READERS]),
         Tool::new(
             declare(
                 "gmail_create_draft",
@@ -181,14 +184,10 @@ pub(crate) fn tools() -> Vec<Tool> {
             drafts::list,
         ),
         Tool::new(
-            declare(
-                "gmail_send_draft",
-                "Send a draft",
-                &[COMPOSERS],
-                Annotations::SEND,
-            ),
+            declare("gmail_send_draft", "Send a draft", &[COMPOSERS], SEND),
             drafts::send,
-        ),
+        )
+        .delayed(),
         Tool::new(
             declare(
                 "gmail_create_label",

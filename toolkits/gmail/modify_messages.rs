@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::each::{self, CALL, Change, Changed, Targets};
+use super::chosen::Choice;
+use super::each::{self, CALL, Change, Changed};
 use super::labels;
 use crate::api::Api;
 use crate::arguments::OneOrMany;
@@ -19,6 +20,11 @@ pub(super) struct ModifyArgs {
     /// Or conversations, at most 100, with all their messages.
     #[serde(default)]
     thread_ids: OneOrMany,
+    /// Or what this search finds, after a `dry_run`: needs its `preview_id`.
+    query: Option<String>,
+    /// How many of the search, newest first: 50 by default.
+    #[schemars(range(min = 1, max = 100))]
+    max_messages: Option<u32>,
     /// What to do.
     action: Option<Action>,
     /// Names or ids of labels to add.
@@ -27,6 +33,8 @@ pub(super) struct ModifyArgs {
     /// Names or ids of labels to remove.
     #[serde(default)]
     remove_labels: OneOrMany,
+    /// Show what would be changed and change nothing.
+    dry_run: Option<bool>,
 }
 
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
@@ -61,7 +69,13 @@ impl Action {
 }
 
 pub(super) async fn run(api: Api, args: ModifyArgs) -> Result<Changed, ToolError> {
-    let targets = Targets::read(&args.message_ids, &args.thread_ids)?;
+    let choice = Choice {
+        messages: &args.message_ids,
+        threads: &args.thread_ids,
+        query: args.query.as_deref(),
+        max_messages: args.max_messages,
+        dry_run: args.dry_run == Some(true),
+    };
     let (mut add, mut remove): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     if let Some(action) = args.action {
         let (adds, removes) = action.labels();
@@ -82,7 +96,7 @@ pub(super) async fn run(api: Api, args: ModifyArgs) -> Result<Changed, ToolError
         )));
     }
     let change = Change::Labels { add, remove };
-    each::run(&api, targets, change, "Labels changed".to_owned()).await
+    each::choose(&api, choice, change, "Labels changed").await
 }
 
 /// The ids of labels that are named. What only a mailbox itself may give or take is refused, and

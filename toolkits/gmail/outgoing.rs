@@ -73,33 +73,12 @@ impl Outgoing {
         dry_run: bool,
     ) -> Result<SendResult, ToolError> {
         allowed::check(api, self.recipients.all())?;
-        let message = self.write()?;
-        let mut result = SendResult {
-            sent: false,
-            message_id: None,
-            thread_id: None,
-            reply_to_message_id: self.parent.as_ref().map(|it| it.message_id.clone()),
-            labels: Vec::new(),
-            sent_at: None,
-            url: None,
-            from: self.from,
-            recipients: self.recipients,
-            subject: self.subject,
-            attachments: self.files.into_iter().map(|file| file.about).collect(),
-            size_bytes: message.len(),
-            preview: None,
-            warnings: self.warnings,
-        };
-        let thread_id = self.parent.map(|parent| parent.thread_id);
         if dry_run {
-            result.thread_id = thread_id;
-            result.preview = Some(Preview {
-                headers: mime::headers(&message),
-                text: self.body.text,
-                html: self.body.html.is_some(),
-            });
-            return Ok(result);
+            return self.show();
         }
+        let message = self.write()?;
+        let thread_id = self.parent.as_ref().map(|it| it.thread_id.clone());
+        let mut result = self.result(message.len());
         let collection = ["messages", "send"];
         let request = request(api, &collection, |message| message, thread_id, message);
         let sent: Message = accept(request.send().await?, call)?.json()?;
@@ -110,6 +89,56 @@ impl Outgoing {
         result.message_id = Some(sent.id);
         result.thread_id = Some(sent.thread_id);
         Ok(result)
+    }
+
+    /// The same message saved as a draft, or shown.
+    pub(super) async fn save_answer(
+        self,
+        api: &Api,
+        call: &Call,
+        dry_run: bool,
+    ) -> Result<SendResult, ToolError> {
+        if dry_run {
+            return self.show();
+        }
+        Ok(self.save(api, call).await?.into())
+    }
+
+    /// What would be sent or saved.
+    fn show(mut self) -> Result<SendResult, ToolError> {
+        let message = self.write()?;
+        let preview = Preview {
+            headers: mime::headers(&message),
+            text: std::mem::take(&mut self.body.text),
+            html: self.body.html.is_some(),
+        };
+        let thread_id = self.parent.as_ref().map(|it| it.thread_id.clone());
+        Ok(SendResult {
+            thread_id,
+            preview: Some(preview),
+            ..self.result(message.len())
+        })
+    }
+
+    /// What is known before it is sent.
+    fn result(self, size_bytes: usize) -> SendResult {
+        SendResult {
+            sent: false,
+            draft_id: None,
+            message_id: None,
+            thread_id: None,
+            reply_to_message_id: self.parent.map(|it| it.message_id),
+            labels: Vec::new(),
+            sent_at: None,
+            url: None,
+            from: self.from,
+            recipients: self.recipients,
+            subject: self.subject,
+            attachments: self.files.into_iter().map(|file| file.about).collect(),
+            size_bytes,
+            preview: None,
+            warnings: self.warnings,
+        }
     }
 
     /// Saves it as a draft (`drafts.create`).

@@ -91,6 +91,17 @@ pub(super) fn mentions(query: &str, places: &[&str]) -> bool {
         .any(|term| places.iter().any(|place| term.starts_with(place)))
 }
 
+/// Whether a query leaves nearly everything in: it names only places that have all mail, or only
+/// what it leaves out.
+pub(super) fn is_catch_all(query: &str) -> bool {
+    query
+        .to_lowercase()
+        .split(|c: char| c.is_whitespace() || c.is_control() || "(){}|\"".contains(c))
+        .all(|term| {
+            term.starts_with('-') || ["", "*", "or", "and", "in:anywhere", "in:all"].contains(&term)
+        })
+}
+
 /// The model's query on one line; in parentheses when it holds an alternative, which would
 /// otherwise swallow the terms that follow.
 fn own_query(query: &str) -> Result<String, ToolError> {
@@ -171,6 +182,24 @@ mod tests {
 
     fn strings(values: &[&str]) -> Vec<String> {
         values.iter().map(|value| (*value).to_owned()).collect()
+    }
+
+    #[test]
+    fn what_leaves_nearly_everything_in_is_a_catch_all() {
+        for (query, expected) in [
+            ("", true),
+            (" \n", true),
+            ("*", true),
+            ("(in:Anywhere)", true),
+            ("{* OR in:all}", true),
+            ("-from:ada", true),
+            ("\"\"", true),
+            ("in:inbox", false),
+            ("from:ada -in:inbox", false),
+            ("lunch", false),
+        ] {
+            assert_eq!(is_catch_all(query), expected, "{query:?}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::answer::{self, Own};
 use super::attachments::{self, Attachment};
 use super::body::{self, Body, BodyFormat};
 use super::content;
+use super::create_draft;
 use super::error::accept;
 use super::line::Lines;
 use super::outgoing::{Outgoing, Parent, repeated};
@@ -54,6 +55,8 @@ pub(super) struct ReplyArgs {
     /// Files, at most 18 MB together.
     #[serde(default)]
     attachments: Option<Vec<Attachment>>,
+    /// Save it as a draft instead of sending it.
+    as_draft: Option<bool>,
     /// Show the rendered message and send nothing.
     dry_run: Option<bool>,
 }
@@ -96,9 +99,13 @@ pub(super) async fn run(api: Api, args: ReplyArgs) -> Result<SendResult, ToolErr
         }),
         warnings: answer.warnings,
     };
-    outgoing
-        .send(&api, &send::CALL, args.dry_run == Some(true))
-        .await
+    let dry_run = args.dry_run == Some(true);
+    if args.as_draft == Some(true) {
+        return outgoing
+            .save_answer(&api, &create_draft::CALL, dry_run)
+            .await;
+    }
+    outgoing.send(&api, &send::CALL, dry_run).await
 }
 
 /// An answer without its content.

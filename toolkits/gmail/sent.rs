@@ -12,8 +12,11 @@ use crate::output::Render;
 /// What was sent, or would be.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct SendResult {
-    /// Whether the message was sent; false for a dry run.
+    /// Whether the message was sent; false for a dry run and for a draft.
     pub(super) sent: bool,
+    /// The draft, if it was saved as one: for `gmail_send_draft`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) draft_id: Option<String>,
     /// Gmail's id of the sent message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) message_id: Option<String>,
@@ -93,9 +96,33 @@ pub(super) struct DraftResult {
     pub(super) warnings: Vec<String>,
 }
 
+const SAVED: &str = "Saved as a draft; nothing was sent.";
+
+impl From<DraftResult> for SendResult {
+    fn from(saved: DraftResult) -> Self {
+        Self {
+            sent: false,
+            draft_id: Some(saved.draft_id),
+            message_id: Some(saved.message_id),
+            thread_id: Some(saved.thread_id),
+            reply_to_message_id: saved.reply_to_message_id,
+            labels: Vec::new(),
+            sent_at: None,
+            url: Some(saved.url),
+            from: saved.from,
+            recipients: saved.recipients,
+            subject: saved.subject,
+            attachments: saved.attachments,
+            size_bytes: saved.size_bytes,
+            preview: None,
+            warnings: saved.warnings,
+        }
+    }
+}
+
 impl Render for DraftResult {
     fn render(&self) -> String {
-        let mut text = String::from("Saved as a draft; nothing was sent.\n");
+        let mut text = format!("{SAVED}\n");
         self.write(&mut text).expect("a string takes every write");
         text
     }
@@ -163,6 +190,8 @@ impl SendResult {
     fn write(&self, text: &mut String) -> Result {
         if self.sent {
             writeln!(text, "Sent.")?;
+        } else if self.draft_id.is_some() {
+            writeln!(text, "{SAVED}")?;
         } else {
             writeln!(text, "Dry run: nothing was sent.")?;
         }
@@ -176,6 +205,7 @@ impl SendResult {
         writeln!(text, "Size: {} bytes", self.size_bytes)?;
         for (name, value) in [
             ("Sent at", &self.sent_at),
+            ("draft_id", &self.draft_id),
             ("message_id", &self.message_id),
             ("thread_id", &self.thread_id),
             ("Answers message_id", &self.reply_to_message_id),

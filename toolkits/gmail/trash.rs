@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::chosen::Choice;
 use super::each::{self, Change, Changed, Targets};
 use crate::api::Api;
 use crate::arguments::OneOrMany;
@@ -19,8 +20,15 @@ pub(super) struct TrashArgs {
     /// Or conversations, at most 100, with all their messages.
     #[serde(default)]
     thread_ids: OneOrMany,
+    /// Or what this search finds, after a `dry_run`: needs its `preview_id`.
+    query: Option<String>,
+    /// How many of the search, newest first: 50 by default.
+    #[schemars(range(min = 1, max = 100))]
+    max_messages: Option<u32>,
     /// Where to, `trash` by default.
     destination: Option<Destination>,
+    /// Show what would be changed and change nothing.
+    dry_run: Option<bool>,
 }
 
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
@@ -31,7 +39,13 @@ enum Destination {
 }
 
 pub(super) async fn discard(api: Api, args: TrashArgs) -> Result<Changed, ToolError> {
-    let targets = Targets::read(&args.message_ids, &args.thread_ids)?;
+    let choice = Choice {
+        messages: &args.message_ids,
+        threads: &args.thread_ids,
+        query: args.query.as_deref(),
+        max_messages: args.max_messages,
+        dry_run: args.dry_run == Some(true),
+    };
     let (change, done) = match args.destination {
         Some(Destination::Spam) => {
             let change = Change::Labels {
@@ -42,7 +56,7 @@ pub(super) async fn discard(api: Api, args: TrashArgs) -> Result<Changed, ToolEr
         }
         Some(Destination::Trash) | None => (Change::Trash, "Moved to Trash"),
     };
-    each::run(&api, targets, change, done.to_owned()).await
+    each::choose(&api, choice, change, done).await
 }
 
 /// Bring messages or whole conversations back from Trash or Spam.

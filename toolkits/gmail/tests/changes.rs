@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::fake::{Gmail, google_error, path};
+use super::fake::{Gmail, google_error, message, path};
 use crate::error::ErrorCode;
 use crate::fake::Seen;
 
@@ -261,4 +261,123 @@ async fn a_label_is_created_once() {
         );
     }
     assert_eq!(fake.seen().len(), asked);
+}
+
+/// A mailbox in which a query finds two messages and knows of more.
+fn found(request: &Seen) -> (u16, Value) {
+    match path(request) {
+        "/messages" => (
+            200,
+            json!({
+                "messages": [{ "id": "m1", "threadId": "t1" }, { "id": "m2", "threadId": "t2" }],
+                "nextPageToken": "more",
+            }),
+        ),
+        "/messages/m1" | "/messages/m2" if request.method == "GET" => {
+            let id = path(request).rsplit('/').next().unwrap();
+            let headers = [("From", "News <news@x.example>"), ("Subject", "Issue 7")];
+            (200, message(id, &["INBOX"], &headers))
+        }
+        "/threads/t1" => (
+            200,
+            json!({ "id": "t1", "messages": [message("m1", &["INBOX"], &[("Subject", "Hi")])] }),
+        ),
+        "/messages/gone" => google_error(404, "notFound", "Not Found"),
+        _ => gmail(request),
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_shows_what_a_query_finds_and_changes_nothing() {
+    for (tool, more) in [
+        ("gmail_modify_messages", json!({ "action": "archive" })),
+        ("gmail_trash", json!({})),
+    ] {
+        let fake = Gmail::start(found).await;
+        let mut arguments = json!({ "query": "from:news", "max_messages": 2, "dry_run": true });
+        for (name, value) in more.as_object().unwrap() {
+            arguments[name] = value.clone();
+        }
+        let output = fake.call(tool, arguments).await.unwrap();
+        let seen = fake.seen();
+        assert!(seen.iter().all(|request| request.method == "GET"));
+        let listing = seen.iter().find(|request| path(request) == "/messages");
+        let listing = listing.unwrap();
+        assert_eq!(listing.query("q"), "from:news -in:drafts");
+        assert_eq!(listing.query("maxResults"), "2");
+        assert_eq!(listing.query("includeSpamTrash"), "false");
+        let structured = output.structured.unwrap();
+        assert_eq!(structured["count"], 2);
+        assert_eq!(structured["ids"], json!([]));
+        assert_eq!(structured["more"], true);
+        for at in 0..2 {
+            let shown = &structured["shown"][at];
+            assert_eq!(shown["id"], format!("m{}", at + 1));
+            assert_eq!(shown["from"], "News <news@x.example>");
+            assert_eq!(shown["subject"], "Issue 7");
+        }
+        for said in ["nothing was changed", "m2: News", "finds more"] {
+            assert!(output.text.contains(said), "{}", output.text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_with_ids_shows_them_and_those_that_are_not_there() {
+    let fake = Gmail::start(found).await;
+    let arguments = json!({ "message_ids": ["m1", "gone"], "action": "star", "dry_run": true });
+    let output = fake.call("gmail_modify_messages", arguments).await.unwrap();
+    let structured = output.structured.unwrap();
+    assert_eq!(structured["count"], 1);
+    assert_eq!(structured["failed"][0]["id"], "gone");
+    assert!(structured.get("more").is_none());
+    let arguments = json!({ "thread_ids": "t1", "dry_run": true });
+    let output = fake.call("gmail_trash", arguments).await.unwrap();
+    assert_eq!(output.structured.unwrap()["shown"][0]["id"], "t1");
+    assert!(fake.seen().iter().all(|request| request.method == "GET"));
+}
+
+#[tokio::test]
+async fn a_query_changes_nothing_that_was_not_shown_and_a_catch_all_nothing_at_all() {
+    for (arguments, says) in [
+        (
+            json!({ "query": "from:news" }),
+            "only what a dry run has shown",
+        ),
+        (
+            json!({ "query": "from:news", "dry_run": false }),
+            "only what a dry run has shown",
+        ),
+        (
+            json!({ "query": "from:news", "message_ids": "m1", "dry_run": true }),
+            "only one of",
+        ),
+        (
+            json!({ "query": "from:news", "thread_ids": "t1", "dry_run": true }),
+            "only one of",
+        ),
+        (json!({ "query": "", "dry_run": true }), "nearly all mail"),
+        (
+            json!({ "query": "in:anywhere", "dry_run": true }),
+            "nearly all mail",
+        ),
+        (json!({ "query": "\"from", "dry_run": true }), "unclosed"),
+        (
+            json!({ "query": "from:news", "max_messages": 101, "dry_run": true }),
+            "1 to 100",
+        ),
+        (
+            json!({ "query": "from:news", "max_messages": 0, "dry_run": true }),
+            "1 to 100",
+        ),
+    ] {
+        let fake = Gmail::start(found).await;
+        let error = fake
+            .call("gmail_trash", arguments.clone())
+            .await
+            .unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidArguments, "{arguments}");
+        assert!(error.message.contains(says), "{error}");
+        assert_eq!(fake.seen().len(), 0, "{arguments}");
+    }
 }

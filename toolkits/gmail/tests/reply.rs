@@ -34,6 +34,9 @@ fn conversation(request: &Seen) -> (u16, Value) {
         "/messages/send" | "/upload/gmail/v1/users/me/messages/send" => {
             json!({ "id": "m9", "threadId": "t1", "labelIds": ["SENT"] })
         }
+        "/drafts" => json!({
+            "id": "r7", "message": { "id": "m8", "threadId": "t1", "labelIds": ["DRAFT"] },
+        }),
         "/threads/t1" => json!({ "id": "t1", "messages": [
             { "id": "m1", "threadId": "t1", "labelIds": ["INBOX"] },
             { "id": "m2", "threadId": "t1", "labelIds": ["DRAFT"] },
@@ -213,4 +216,71 @@ async fn an_answer_whose_outcome_is_unknown_is_not_repeated() {
         .filter(|seen| seen.method == "POST")
         .count();
     assert_eq!(sends, 1);
+}
+
+#[tokio::test]
+async fn an_answer_is_saved_as_the_same_message_that_would_be_sent() {
+    let fake = Gmail::start(conversation).await;
+    let arguments = |as_draft: bool| json!({ "message_id": "m1", "body": "Yes.", "reply_all": true, "as_draft": as_draft });
+    let output = fake.call("gmail_reply", arguments(true)).await.unwrap();
+    let saved = fake.seen().pop().unwrap();
+    assert_eq!(path(&saved), "/drafts");
+    let structured = output.structured.unwrap();
+    assert_eq!(structured["sent"], false);
+    assert_eq!(structured["draft_id"], "r7");
+    assert_eq!(structured["reply_to_message_id"], "m1");
+    for said in ["Saved as a draft; nothing was sent.", "draft_id: r7"] {
+        assert!(output.text.contains(said), "{}", output.text);
+    }
+
+    fake.call("gmail_reply", arguments(false)).await.unwrap();
+    let sent = fake.seen().pop().unwrap();
+    assert_eq!(path(&sent), "/messages/send");
+    let parsed = |message: &Value| {
+        let bytes = raw(message);
+        let mail = MessageParser::default().parse(&bytes).unwrap();
+        let field = |name: &str| mail.header_raw(name).map(str::to_owned);
+        let fields = ["To", "Cc", "From", "Subject", "In-Reply-To", "References"].map(field);
+        (fields, mail.body_text(0).unwrap().into_owned())
+    };
+    assert_eq!(parsed(&saved.json()["message"]), parsed(&sent.json()));
+    assert_eq!(saved.json()["message"]["threadId"], "t1");
+
+    let before = fake.seen().len();
+    let mut shown = arguments(true);
+    shown["dry_run"] = true.into();
+    let output = fake.call("gmail_reply", shown).await.unwrap();
+    assert!(output.structured.unwrap().get("draft_id").is_none());
+    assert!(fake.seen()[before..].iter().all(|it| it.method == "GET"));
+    let mut held = arguments(true);
+    held["delay_seconds"] = 5.into();
+    let error = fake.call("gmail_reply", held).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::InvalidArguments);
+}
+
+#[test]
+fn an_answer_that_is_saved_needs_to_write_drafts_and_not_to_send() {
+    let tools = crate::all();
+    let tool = tools
+        .iter()
+        .find(|tool| tool.name == "gmail_reply")
+        .unwrap();
+    for (arguments, expected) in [
+        (json!({}), ["gmail.send", "gmail.readonly"]),
+        (
+            json!({ "as_draft": false }),
+            ["gmail.send", "gmail.readonly"],
+        ),
+        (
+            json!({ "as_draft": true }),
+            ["gmail.compose", "gmail.readonly"],
+        ),
+    ] {
+        let groups = tool.scopes_for(arguments.as_object().unwrap());
+        let asked: Vec<&str> = groups
+            .iter()
+            .map(|group| group[0].rsplit('/').next().unwrap())
+            .collect();
+        assert_eq!(asked, expected, "{arguments}");
+    }
 }

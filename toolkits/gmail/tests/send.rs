@@ -308,7 +308,11 @@ async fn what_could_add_a_header_or_reach_a_stranger_is_refused_and_nothing_is_s
             json!([{ "content_b64": "aGk=", "filename": "a", "mime_type": "a/b\r\nX: y" }]),
         ),
         ("attachments", json!([{ "uri": "https://x.example/a" }])),
-        ("delay_seconds", json!(10)),
+        ("delay_seconds", json!(121)),
+        ("delay_seconds", json!(-1)),
+        ("delay_seconds", json!(0.5)),
+        ("delay_seconds", json!("10")),
+        ("as_draft", json!(true)),
     ] {
         let mut arguments = json!({ "to": "bob@x.example", "subject": "s", "body": "b" });
         arguments[field] = value;

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use valetkey_toolkits::api::{Api, ApiSettings};
 use valetkey_toolkits::error::ToolError;
 use valetkey_toolkits::output::Output;
+use valetkey_toolkits::waits::Waits;
 
 use super::*;
 
@@ -38,6 +39,7 @@ impl Trial {
             now: self.clock.now(),
             zone: TimeZone::UTC,
             allowed: Arc::default(),
+            waits: Waits::default(),
         });
         tool.run(api, arguments).await
     }
