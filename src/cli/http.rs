@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::caller::Caller;
 use crate::cli::app::App;
@@ -34,6 +35,7 @@ pub struct Args {
 pub async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> {
     let wanted = args.bind.unwrap_or(config.server.listen.bind);
     check(wanted, &config.server)?;
+    open_files();
     let listener = TcpListener::bind(wanted).with_context(|| {
         format!("{wanted} cannot be listened on. Choose another address with server.bind.")
     })?;
@@ -67,6 +69,19 @@ pub async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> {
     port.drain().await;
     app.broker.leave();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes as many open files as the system allows: each connection is one, and the usual limit is for
+/// programs that have few.
+fn open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, wanted) {
+        tracing::warn!(%error, "the limit on open files could not be raised");
+    }
 }
 
 /// Refuses to be open to others without asking who they are, or under a name that they cannot use.

@@ -5,7 +5,7 @@ use url::{Host, Url};
 
 /// Checks the URL of an endpoint (RFC 6749 §3.1, §3.2): absolute, no credentials, no fragment. The
 /// error says what is wrong, without the value.
-pub(super) fn endpoint(text: &str) -> Result<Url, &'static str> {
+pub fn endpoint(text: &str) -> Result<Url, &'static str> {
     const WANTED: &str = "must be an https:// URL (http:// only for localhost and 127.0.0.1)";
     // `Url` would drop tabs and line ends, and so see another URL than the one that was reviewed.
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {

@@ -122,6 +122,13 @@ impl Auth {
                 let problem = "is the issuer of an earlier entry. Keep one of them";
                 return Err(reader.wrong(line(form), "server.auth.issuers.issuer", problem));
             }
+            // An opaque token does not say whose it is, and is nobody else's business.
+            let introspects = |issuer: &TrustedIssuer| issuer.introspection.is_some();
+            if introspects(&read) && issuers.iter().any(introspects) {
+                let problem = "can be set for one issuer only, which is asked about every opaque \
+                               token. Keep one of them";
+                return Err(reader.wrong(line(form), "server.auth.issuers.introspection", problem));
+            }
             issuers.push(read);
         }
         let static_tokens = match tokens {

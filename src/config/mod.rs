@@ -14,6 +14,7 @@
 //! | `HOME`, `XDG_CONFIG_HOME` | where things are, see [`paths`] |
 //! | those in `${env:NAME}` | as the file says |
 
+pub mod address;
 pub mod auth;
 pub mod error;
 pub mod paths;
@@ -21,7 +22,6 @@ pub mod provider;
 pub mod response_map;
 pub mod tool_pattern;
 
-mod address;
 mod entry;
 mod expand;
 mod file;

@@ -34,6 +34,7 @@ mod growth;
 mod held;
 mod host;
 mod hosts;
+mod http;
 mod house;
 mod keys;
 mod messages;

@@ -208,6 +208,11 @@ pub(super) const MISTAKES: &[Mistake] = &[
         "server:\n  auth:\n    static_tokens: ada aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n    static_login: { issuer: https://id.example, user_claim: sub, client_id: x, client_secret: CANARY }\n",
         &[":4: server.auth.static_login.client_secret is a secret"],
     ),
+    (
+        File,
+        "server:\n  auth:\n    issuers:\n      - { issuer: https://a.example, introspection: { client_id: x, client_secret: '${env:A}' } }\n      - { issuer: https://b.example, introspection: { client_id: x, client_secret: '${env:A}' } }\n",
+        &[":5: server.auth.issuers.introspection can be set for one issuer only"],
+    ),
 ];
 
 #[test]

@@ -40,7 +40,8 @@ pub(super) struct Admitted {
 /// Who came through the gate.
 struct Passed {
     caller: Caller,
-    may_write: bool,
+    /// Why it may not change anything.
+    no_writes: Option<Refusal>,
 }
 
 /// The names that this server is asked by.
@@ -101,7 +102,8 @@ impl Endpoint {
             let message = "This is not that host.";
             return Err(refused(StatusCode::MISDIRECTED_REQUEST, message));
         }
-        let Passed { caller, may_write } = self.pass(&parts).await?;
+        let passed = self.pass(&parts).await?;
+        let caller = passed.caller;
         if parts.method != Method::POST {
             let request = Request::from_parts(parts, Full::default());
             return Ok(Admitted { caller, request });
@@ -119,8 +121,8 @@ impl Endpoint {
                 let name = peek.params.unwrap_or_default().name.unwrap_or_default();
                 let tool = self.shared.tool(&name);
                 let writes = tool.is_some_and(|tool| !tool.annotations().read_only);
-                if writes && !may_write {
-                    return Err(self.challenge(&Refusal::InsufficientScope));
+                if writes && let Some(refusal) = &passed.no_writes {
+                    return Err(self.challenge(refusal));
                 }
                 self.limits
                     .call(&caller, writes)
@@ -145,7 +147,7 @@ impl Endpoint {
             Gate::Open(caller) => {
                 return Ok(Passed {
                     caller: caller.clone(),
-                    may_write: true,
+                    no_writes: None,
                 });
             }
             Gate::Bearer(resource_server) => resource_server,
@@ -157,7 +159,7 @@ impl Endpoint {
         }
         match resource_server.verify(&request.headers).await {
             Ok(verified) => Ok(Passed {
-                may_write: verified.allows_write(),
+                no_writes: (!verified.allows_write()).then(|| verified.insufficient()),
                 caller: verified.caller,
             }),
             Err(refusal) => {
@@ -174,7 +176,7 @@ impl Endpoint {
     fn challenge(&self, refusal: &Refusal) -> Response {
         let message = match refusal {
             Refusal::NoToken | Refusal::InvalidToken => "Authorization is required.",
-            Refusal::InsufficientScope => "The access token does not allow this.",
+            Refusal::InsufficientScope(_) => "The access token does not allow this.",
             Refusal::Unavailable => "The access token cannot be checked now. Try again later.",
         };
         let mut response = refused(refusal.status(), message);
