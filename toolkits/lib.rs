@@ -21,6 +21,7 @@ pub mod arguments;
 mod charset;
 pub mod cursor;
 pub mod declared;
+mod document;
 pub mod error;
 mod github;
 mod gmail;

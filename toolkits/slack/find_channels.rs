@@ -274,8 +274,12 @@ async fn list(
     let wanted = key(args.query.trim().trim_start_matches(['#', '@']));
     let mut found = Vec::new();
     let mut left_out = 0;
-    let end: Walk<()> = walk(api, method, &fields, |page: Conversations| {
+    let mut look = |page: Conversations| {
         for one in page.channels {
+            // The list of all has those, too, that the account is no member of.
+            if args.member_only && one.is_member == Some(false) {
+                continue;
+            }
             let person = one.user.clone().filter(|_| one.is_im);
             let handle = person.as_deref().and_then(|id| everyone?.handle_of(id));
             if !allowed::shows(api, &Channel::from(one.clone()), person.as_deref(), handle) {
@@ -292,8 +296,14 @@ async fn list(
             }
         }
         ControlFlow::Continue(next_cursor(page.response_metadata))
-    })
-    .await?;
+    };
+    let end: Walk<()> = match walk(api, method, &fields, &mut look).await {
+        // Not every server that speaks Slack's API has it.
+        Err(failure) if args.member_only && failure.slack_code == "unknown_method" => {
+            walk(api, "conversations.list", &fields, &mut look).await?
+        }
+        end => end?,
+    };
     warnings.extend(allowed::left_out(left_out));
     if end == Walk::CutShort {
         warnings.push(format!(

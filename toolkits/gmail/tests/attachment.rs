@@ -70,7 +70,7 @@ async fn text_is_shown_as_text_and_all_else_as_base64() {
         (
             "application/pdf",
             b"%PDF-1.4",
-            "base64",
+            "base64. It is a PDF whose text cannot be read: it is damaged.",
             STANDARD.encode("%PDF-1.4"),
         ),
         ("text/plain", b"", "text", "(The file is empty.)".to_owned()),
