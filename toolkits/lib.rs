@@ -12,7 +12,7 @@
 //! In reading order: [`tool`] (what a tool is), [`arguments`] and `schema` (what goes in),
 //! [`output`] and [`sanitize`] (what comes out), [`error`], [`allowed`] (what the operator allows),
 //! [`api`] with `send` and `wait` (the way to the provider), [`rate`] (what calls share), [`when`] and
-//! [`cursor`] (two kinds of argument), `piece`, `charset` and `upload` (long texts and files), then
+//! [`cursor`] (two kinds of argument), `piece`, `charset`, `document` and `upload` (long texts and files), then
 //! one folder per toolkit.
 
 pub mod allowed;

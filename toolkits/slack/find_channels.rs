@@ -274,10 +274,10 @@ async fn list(
     let wanted = key(args.query.trim().trim_start_matches(['#', '@']));
     let mut found = Vec::new();
     let mut left_out = 0;
-    let mut look = |page: Conversations| {
+    let mut look = |of_all: bool, page: Conversations| {
         for one in page.channels {
             // The list of all has those, too, that the account is no member of.
-            if args.member_only && one.is_member == Some(false) {
+            if of_all && one.is_member == Some(false) {
                 continue;
             }
             let person = one.user.clone().filter(|_| one.is_im);
@@ -290,17 +290,19 @@ async fn list(
             let mut one = Found::from(one);
             one.channel.name = person.or(one.channel.name);
             // Members are not told of their membership in a list of what they are a member of.
-            one.is_member = one.is_member.or(args.member_only.then_some(true));
+            one.is_member = one
+                .is_member
+                .or((args.member_only && !of_all).then_some(true));
             if let Some(fit) = fit(&wanted, &one) {
                 found.push((fit, one));
             }
         }
         ControlFlow::Continue(next_cursor(page.response_metadata))
     };
-    let end: Walk<()> = match walk(api, method, &fields, &mut look).await {
+    let end: Walk<()> = match walk(api, method, &fields, |page| look(false, page)).await {
         // Not every server that speaks Slack's API has it.
         Err(failure) if args.member_only && failure.slack_code == "unknown_method" => {
-            walk(api, "conversations.list", &fields, &mut look).await?
+            walk(api, "conversations.list", &fields, |page| look(true, page)).await?
         }
         end => end?,
     };
