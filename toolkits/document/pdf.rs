@@ -4,6 +4,7 @@
 //! [`font`] with [`cmap`] and [`glyph`] (from codes to characters), [`content`] (a page's text).
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 
 use self::content::Page;
 use self::file::File;
@@ -55,8 +56,8 @@ pub(super) fn text(bytes: &[u8]) -> Result<String, Unreadable> {
         let resources = resources.unwrap_or_default();
         let most = MOST_TEXT.saturating_sub(text.len());
         let shown = Page::read(&file, &mut fonts, *page, &resources, most);
-        letters |= shown.chars().any(|c| c.is_alphanumeric());
-        text.push_str(&format!("--- page {} ---\n", number + 1));
+        letters |= shown.chars().any(char::is_alphanumeric);
+        writeln!(text, "--- page {} ---", number + 1).expect("a string takes every write");
         text.push_str(shown.trim_end());
         text.push_str("\n\n");
         if text.len() >= MOST_TEXT || file.exhausted() {

@@ -37,9 +37,8 @@ pub(crate) fn stream(entries: &str, bytes: &[u8]) -> Vec<u8> {
 /// A file with a page for each of these contents, and one font, `F1`.
 pub(crate) fn pdf(contents: &[&[u8]]) -> Vec<u8> {
     let pages = contents.len();
-    let kids: String = (0..pages)
-        .map(|at| format!("{} 0 R ", 4 + 2 * at))
-        .collect();
+    let kids: Vec<String> = (0..pages).map(|at| format!("{} 0 R", 4 + 2 * at)).collect();
+    let kids = kids.join(" ");
     let resources = "/Resources << /Font << /F1 3 0 R >> >>";
     let mut objects = vec![
         b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),

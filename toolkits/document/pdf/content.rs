@@ -133,8 +133,10 @@ impl<'a> Page<'a> {
         match (word, operands, numbers.as_slice()) {
             (b"q", ..) if self.kept.len() < MOST_STATES => self.kept.push(self.state.clone()),
             (b"Q", ..) => self.state = self.kept.pop().unwrap_or_else(|| self.state.clone()),
-            (b"cm", _, [a, b, c, d, e, f]) => {
-                self.state.matrix = through(&[*a, *b, *c, *d, *e, *f], &self.state.matrix);
+            (b"cm", ..) => {
+                if let Ok(matrix) = Matrix::try_from(numbers.as_slice()) {
+                    self.state.matrix = through(&matrix, &self.state.matrix);
+                }
             }
             (b"BT", ..) => (self.text, self.line) = (SAME, SAME),
             (b"Tf", [Object::Name(name), ..], [size]) => {
@@ -148,9 +150,10 @@ impl<'a> Page<'a> {
                 self.state.leading = -*y;
                 self.next_line(*x, *y);
             }
-            (b"Tm", _, [a, b, c, d, e, f]) => {
-                self.line = [*a, *b, *c, *d, *e, *f];
-                self.text = self.line;
+            (b"Tm", ..) => {
+                if let Ok(matrix) = Matrix::try_from(numbers.as_slice()) {
+                    (self.line, self.text) = (matrix, matrix);
+                }
             }
             (b"T*", ..) => self.next_line(0.0, -self.state.leading),
             (b"Tj", [Object::Text(text)], _) => self.show(text),
@@ -168,7 +171,7 @@ impl<'a> Page<'a> {
                 }
             }
             (b"Do", [Object::Name(name)], _) if depth < DEEPEST => {
-                self.form(name, resources, depth)
+                self.form(name, resources, depth);
             }
             _ => {}
         }

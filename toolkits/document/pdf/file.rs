@@ -131,8 +131,8 @@ impl<'a> File<'a> {
 
     /// Notes the objects of an object stream (§7.5.7).
     fn open_stream(&mut self, dict: &Dict, data: Range<usize>) {
-        let held: usize = self.streams.iter().map(Vec::len).sum();
-        let most = MOST_DECODED.saturating_sub(held);
+        let so_far: usize = self.streams.iter().map(Vec::len).sum();
+        let most = MOST_DECODED.saturating_sub(so_far);
         let Some(text) = self.decode(dict, &self.bytes[data], most) else {
             return;
         };
@@ -251,9 +251,10 @@ impl<'a> File<'a> {
     pub(super) fn resolve(&self, object: &Object) -> Object {
         let Object::Ref(id) = object else {
             // A copy is work, too.
-            return match self.spend(object.parts()) {
-                true => object.clone(),
-                false => Object::Null,
+            return if self.spend(object.parts()) {
+                object.clone()
+            } else {
+                Object::Null
             };
         };
         let mut id = *id;
