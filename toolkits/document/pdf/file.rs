@@ -24,6 +24,9 @@ const MOST_WORK: usize = 128 << 20;
 /// How many parts of objects are made for one file in all.
 const MOST_STEPS: usize = 20_000_000;
 
+/// What making a decoder counts for among the steps.
+const DECODER: usize = 500;
+
 enum Place {
     /// In the file; and the bytes of its stream.
     At(usize, Option<Range<usize>>),
@@ -301,6 +304,10 @@ impl<'a> File<'a> {
     }
 
     fn decode(&self, dict: &Dict, bytes: &[u8], most: usize) -> Option<Vec<u8>> {
+        // A decoder is made for even the shortest stream.
+        if !self.spend(DECODER) {
+            return None;
+        }
         let filters = match self.entry(dict, b"Filter") {
             Object::Array(filters) => filters,
             Object::Null => Vec::new(),
