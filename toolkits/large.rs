@@ -18,6 +18,7 @@ use url::Url;
 
 use crate::api::{Api, ApiSettings};
 use crate::cursor;
+use crate::document::{self, samples};
 use crate::fake::{Provider, Seen, run, settings};
 use crate::rate::Pace;
 
@@ -251,6 +252,25 @@ fn is_copy() -> bool {
     told.is_some()
 }
 
+/// Whether this process runs the test of that name alone, so that the memory is not that of other
+/// tests too. If not, one that does was run, and the test is over.
+fn alone(name: &str) -> bool {
+    if is_copy() {
+        return true;
+    }
+    let mut alone = Command::new(std::env::current_exe().unwrap());
+    alone
+        .args(["--exact", &format!("large::{name}"), "--nocapture"])
+        .env(COPY, "alone");
+    let ended = alone.stdin(Stdio::null()).output().unwrap();
+    let told = String::from_utf8_lossy(&ended.stdout);
+    assert!(
+        ended.status.success() && told.contains("1 passed"),
+        "{told}"
+    );
+    false
+}
+
 async fn attachment(url: &Url, pace: &Pace, cursor: Option<String>) -> String {
     let tool = crate::all()
         .into_iter()
@@ -269,19 +289,7 @@ async fn attachment(url: &Url, pace: &Pace, cursor: Option<String>) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn attachments_of_36_megabytes_are_read_in_parts_and_memory_stays_bounded() {
-    // In a process of its own, whose memory is not that of other tests too.
-    if !is_copy() {
-        let name = "large::attachments_of_36_megabytes_are_read_in_parts_and_memory_stays_bounded";
-        let mut alone = Command::new(std::env::current_exe().unwrap());
-        alone
-            .args(["--exact", name, "--nocapture"])
-            .env(COPY, "alone");
-        let ended = alone.stdin(Stdio::null()).output().unwrap();
-        let told = String::from_utf8_lossy(&ended.stdout);
-        assert!(
-            ended.status.success() && told.contains("1 passed"),
-            "{told}"
-        );
+    if !alone("attachments_of_36_megabytes_are_read_in_parts_and_memory_stays_bounded") {
         return;
     }
     let whole = 48 * GROUPS;
@@ -328,5 +336,48 @@ async fn attachments_of_36_megabytes_are_read_in_parts_and_memory_stays_bounded(
             "{head}"
         );
         assert_eq!(part, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_that_unpack_to_gigabytes_are_read_with_bounded_memory() {
+    if !alone("documents_that_unpack_to_gigabytes_are_read_with_bounded_memory") {
+        return;
+    }
+    let catalog = b"<< /Type /Catalog /Pages 2 0 R >>".to_vec();
+    let pages = b"<< /Type /Pages /Kids [3 0 R] >>".to_vec();
+    let page = b"<< /Type /Page /Contents 4 0 R >>".to_vec();
+    // Every number would be an object.
+    let numbers = b"0 ".repeat(12 << 20);
+    let mut objects = vec![catalog, pages, page, samples::stream("", &numbers)];
+    let held = samples::stream("/Type /ObjStm /N 1 /First 4", &numbers);
+    let plain = [b"[".as_slice(), &numbers, b"]"].concat();
+    let many_pages = samples::pdf_of(&objects, "");
+    objects.extend(std::iter::repeat_n(held, 100));
+    let bombs = [
+        many_pages,
+        samples::pdf_of(&objects, ""),
+        samples::pdf_of(&[plain], ""),
+        samples::docx(&"<w:p><w:r><w:t>abcdefgh</w:t></w:r></w:p>".repeat(3_000_000)),
+        samples::docx(&format!("<w:t a=\"{}", "x".repeat(100 << 20))),
+    ];
+    drop(numbers);
+    for (number, bomb) in bombs.into_iter().enumerate() {
+        // A peak of before does not hide the one of now.
+        fs::write("/proc/self/clear_refs", "5").unwrap();
+        let before = memory("VmRSS:");
+        let reads: Vec<_> = (0..4)
+            .map(|_| tokio::spawn(document::read(bomb.clone())))
+            .collect();
+        for read in reads {
+            read.await.unwrap();
+        }
+        let grown = memory("VmHWM:").saturating_sub(before);
+        let copies = 4 * bomb.len() as u64;
+        assert!(
+            grown < copies + (100 << 20),
+            "{number}: {} MiB",
+            grown >> 20
+        );
     }
 }

@@ -11,8 +11,9 @@
 //!
 //! In reading order: [`tool`] (what a tool is), [`arguments`] and `schema` (what goes in),
 //! [`output`] and [`sanitize`] (what comes out), [`error`], [`allowed`] (what the operator allows),
-//! [`api`] with `send` and `wait` (the way to the provider), [`rate`] (what calls share), [`waits`] (what a call waits for), [`when`] and
-//! [`cursor`] (two kinds of argument), `piece`, `charset` and `upload` (long texts and files), then
+//! [`api`] with `send` and `wait` (the way to the provider), [`rate`] (what calls share), [`waits`]
+//! (what a call waits for), [`when`] and [`cursor`] (two kinds of argument), `piece`, `charset`,
+//! `document` and `upload` (long texts and files), then
 //! one folder per toolkit.
 
 pub mod allowed;
@@ -21,6 +22,7 @@ pub mod arguments;
 mod charset;
 pub mod cursor;
 pub mod declared;
+mod document;
 pub mod error;
 mod github;
 mod gmail;

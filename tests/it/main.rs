@@ -34,8 +34,8 @@ mod growth;
 mod held;
 mod host;
 mod hosts;
-mod http;
 mod house;
+mod http;
 mod keys;
 mod messages;
 #[cfg(target_os = "linux")]

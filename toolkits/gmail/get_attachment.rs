@@ -10,6 +10,7 @@ use super::read_message::{self, CALL};
 use super::wire::Part;
 use crate::api::Api;
 use crate::charset::{self, is_text, looks_like_text};
+use crate::document::{self, Document};
 use crate::error::{ErrorCode, ToolError};
 use crate::piece::{self, UNTRUSTED};
 
@@ -18,7 +19,7 @@ const DEFAULT_CHARS: u32 = 20_000;
 /// HTML that is larger is shown as it is: its text would take several times its room.
 const MAX_HTML: usize = 7_500_000;
 
-/// Read an attachment: text as it is, HTML as its text, other files in base64.
+/// Read an attachment: text as it is, HTML, PDF and DOCX as their text, other files in base64.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GetAttachmentArgs {
@@ -55,28 +56,38 @@ pub(super) async fn run(api: Api, args: GetAttachmentArgs) -> Result<String, Too
         .ok_or_else(|| missing(root))?;
     let about = content::describe(part);
     let read = content::bytes(&api, &message.id, part, content::LARGEST, &CALL).await?;
-    let bytes = read.bytes;
+    let size = read.bytes.len();
+    let (bytes, found) = document::read(read.bytes).await;
 
     let mut out = String::new();
     add(&mut out, "Filename", &about.filename);
     add(&mut out, "Type", &about.mime_type);
-    add(&mut out, "Size", &format!("{} bytes", bytes.len()));
+    add(&mut out, "Size", &format!("{size} bytes"));
     let ids = format!("{}, message_id: {}", about.part_id, message.id);
     add(&mut out, "part_id", &ids);
     let mime_type = about.mime_type.to_ascii_lowercase();
     let content_type = part.header("Content-Type");
-    let (form, (piece, place)) = if mime_type == "text/html" && bytes.len() <= MAX_HTML {
+    let is_octets = mime_type == "application/octet-stream";
+    let (form, (piece, place)) = if let Some(Document { kind, text }) = found {
+        match text {
+            Ok(text) => (format!("the text of a {kind}"), wanted.of(&of, &text)),
+            Err(why) => {
+                let why = why.reason();
+                let form = format!("base64. It is a {kind} whose text cannot be read: {why}.");
+                (form, wanted.of_base64(&of, &bytes))
+            }
+        }
+    } else if mime_type == "text/html" && bytes.len() <= MAX_HTML {
         let html = charset::text(content_type, bytes);
         let (text, _) = html_text::received(&html, true);
-        ("the text of HTML", wanted.of(&of, &text))
-    } else if is_text(&mime_type)
-        || (mime_type == "application/octet-stream" && looks_like_text(&bytes))
-    {
-        ("text", wanted.of(&of, &charset::text(content_type, bytes)))
+        ("the text of HTML".to_owned(), wanted.of(&of, &text))
+    } else if is_text(&mime_type) || (is_octets && looks_like_text(&bytes)) {
+        let text = charset::text(content_type, bytes);
+        ("text".to_owned(), wanted.of(&of, &text))
     } else {
-        ("base64", wanted.of_base64(&of, &bytes))
+        ("base64".to_owned(), wanted.of_base64(&of, &bytes))
     };
-    add(&mut out, "Shown as", form);
+    add(&mut out, "Shown as", &form);
     out.push_str(&place);
     out.push('\n');
     out.push_str(UNTRUSTED);

@@ -274,8 +274,12 @@ async fn list(
     let wanted = key(args.query.trim().trim_start_matches(['#', '@']));
     let mut found = Vec::new();
     let mut left_out = 0;
-    let end: Walk<()> = walk(api, method, &fields, |page: Conversations| {
+    let mut look = |of_all: bool, page: Conversations| {
         for one in page.channels {
+            // The list of all has those, too, that the account is no member of.
+            if of_all && one.is_member == Some(false) {
+                continue;
+            }
             let person = one.user.clone().filter(|_| one.is_im);
             let handle = person.as_deref().and_then(|id| everyone?.handle_of(id));
             if !allowed::shows(api, &Channel::from(one.clone()), person.as_deref(), handle) {
@@ -286,14 +290,22 @@ async fn list(
             let mut one = Found::from(one);
             one.channel.name = person.or(one.channel.name);
             // Members are not told of their membership in a list of what they are a member of.
-            one.is_member = one.is_member.or(args.member_only.then_some(true));
+            one.is_member = one
+                .is_member
+                .or((args.member_only && !of_all).then_some(true));
             if let Some(fit) = fit(&wanted, &one) {
                 found.push((fit, one));
             }
         }
         ControlFlow::Continue(next_cursor(page.response_metadata))
-    })
-    .await?;
+    };
+    let end: Walk<()> = match walk(api, method, &fields, |page| look(false, page)).await {
+        // Not every server that speaks Slack's API has it.
+        Err(failure) if args.member_only && failure.slack_code == "unknown_method" => {
+            walk(api, "conversations.list", &fields, |page| look(true, page)).await?
+        }
+        end => end?,
+    };
     warnings.extend(allowed::left_out(left_out));
     if end == Walk::CutShort {
         warnings.push(format!(

@@ -258,9 +258,9 @@ pub(super) fn fit(messages: &mut [Message], budget: usize) -> usize {
     cut_to_fit(texts.collect(), budget)
 }
 
-/// How many of the first messages have to go so that the lines of the others fit `budget`
-/// characters. The last one stays.
-pub(super) fn overflow(messages: &[Message], budget: usize) -> usize {
+/// How many of these messages, from the first on, have lines that together fit `budget` characters:
+/// one at least.
+pub(super) fn fitting<'m>(messages: impl Iterator<Item = &'m Message>, budget: usize) -> usize {
     let mut left = budget;
     let fits = |message: &&Message| {
         let length = render(message).chars().count() + 1;
@@ -268,8 +268,7 @@ pub(super) fn overflow(messages: &[Message], budget: usize) -> usize {
         left = left.saturating_sub(length);
         fits
     };
-    let kept = messages.iter().rev().take_while(fits).count();
-    messages.len().saturating_sub(kept.max(1))
+    messages.take_while(fits).count().max(1)
 }
 
 /// Shortens `texts` until together they fit `budget` characters, the longest ones only, and says

@@ -237,7 +237,8 @@ pub(super) async fn run(api: Api, args: Args) -> Result<ReadChannel, ToolError> 
             "Long texts were cut: {cut}. A smaller `limit` or window leaves more room for each."
         ));
     }
-    let left = messages::overflow(&messages, TEXT_BUDGET);
+    let kept = messages::fitting(messages.iter().rev(), TEXT_BUDGET);
+    let left = messages.len().saturating_sub(kept);
     messages.drain(..left);
     let next = if left == 0 {
         fetched.next.map(|next| position.at(next))

@@ -14,6 +14,7 @@ use super::people;
 use super::wire::{FileInfo, OneFile};
 use crate::api::{Api, Effect};
 use crate::charset::{self, is_text, looks_like_text};
+use crate::document::{self, Document};
 use crate::error::{ErrorCode, ToolError};
 use crate::piece::{self, UNTRUSTED, Wanted};
 use crate::sanitize::snippet;
@@ -24,7 +25,8 @@ const DEFAULT_CHARS: u32 = 20_000;
 /// As much as an answer may have ([`crate::api`]).
 const MAX_BYTES: u64 = 10 * 1024 * 1024;
 
-/// Read a file in Slack: text, code, CSV and snippets as they are; of others, what they are.
+/// Read a file in Slack: text, code, CSV and snippets as they are, PDF and DOCX as their text; of
+/// others, what they are.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
@@ -118,7 +120,7 @@ fn not_readable(file: &FileInfo) -> Option<String> {
         _ if file.is_external => {
             Some("it is kept outside Slack; ask the user to open its link.".to_owned())
         }
-        _ if !is_text(kind) && !snippet_or_octets => {
+        _ if !is_text(kind) && !document::is_document(kind) && !snippet_or_octets => {
             Some("it is not text; ask the user to open it in Slack.".to_owned())
         }
         _ if file.size > MAX_BYTES => Some(format!(
@@ -161,12 +163,32 @@ async fn text(
             ));
         }
     }
-    let octets = file.mimetype.as_deref() == Some("application/octet-stream");
-    if octets && !looks_like_text(&response.body) {
-        out.push_str("Not shown: it is not text; ask the user to open it in Slack.");
-        return Ok(());
-    }
-    let whole = charset::text(kind.as_deref(), response.body);
+    let (body, found) = document::read(response.body).await;
+    let media_type = file.mimetype.as_deref().unwrap_or_default();
+    let is_binary = media_type == "application/octet-stream" && !looks_like_text(&body);
+    let whole = match found {
+        Some(Document {
+            kind,
+            text: Err(why),
+        }) => {
+            let why = why.reason();
+            write!(out, "Not shown: it is a {kind} whose text cannot be read: {why}; ask the user to open it in Slack.")
+                .expect("a string takes every write");
+            return Ok(());
+        }
+        Some(Document {
+            kind,
+            text: Ok(text),
+        }) => {
+            writeln!(out, "Shown as: the text of a {kind}").expect("a string takes every write");
+            text
+        }
+        None if is_binary || document::is_document(media_type) => {
+            out.push_str("Not shown: it is not text; ask the user to open it in Slack.");
+            return Ok(());
+        }
+        None => charset::text(kind.as_deref(), body),
+    };
     let (piece, place) = wanted.of(id, &whole);
     write!(out, "{place}\n{UNTRUSTED}\n\n").expect("a string takes every write");
     out.push_str(match piece.as_str() {

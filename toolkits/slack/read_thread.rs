@@ -11,7 +11,7 @@ use super::locate::{self, Place};
 use super::messages::{self, AROUND_A_TEXT, Message, ResponseFormat, Style, TEXT_BUDGET};
 use super::people::Names;
 use super::target::Target;
-use super::thread;
+use super::thread::{self, Start};
 use super::ts::Ts;
 use crate::api::Api;
 use crate::cursor;
@@ -67,8 +67,7 @@ struct Position {
     asked: String,
     channel: Channel,
     parent: Ts,
-    /// Slack's own cursor.
-    next: Option<String>,
+    start: Start,
 }
 
 /// Reads one page.
@@ -99,8 +98,8 @@ pub(super) async fn run(api: Api, args: Args) -> Result<ReadThread, ToolError> {
             None => locate::described(&api, place).await,
         }
     };
-    let next = position.next.clone();
-    let fetch = thread::fetch(&api, &position.channel.id, position.parent, next, limit);
+    let start = position.start.clone();
+    let fetch = thread::fetch(&api, &position.channel.id, position.parent, start, limit);
     let (place, fetched) = tokio::join!(describe, fetch);
     let mut fetched = fetched.map_err(|failure| failure.least(position.channel.scope_kinds()))?;
     position.channel = place.channel;
@@ -111,7 +110,8 @@ pub(super) async fn run(api: Api, args: Args) -> Result<ReadThread, ToolError> {
     {
         position.parent = parent;
         if first.ts != parent {
-            fetched = thread::fetch(&api, &position.channel.id, parent, None, limit).await?;
+            fetched =
+                thread::fetch(&api, &position.channel.id, parent, Start::default(), limit).await?;
         }
     }
     warnings.extend(fetched.warning);
@@ -144,12 +144,20 @@ pub(super) async fn run(api: Api, args: Args) -> Result<ReadThread, ToolError> {
             "Long texts were cut: {cut}. A smaller `limit` leaves more room for each."
         ));
     }
+    let kept = messages::fitting(messages.iter(), TEXT_BUDGET);
+    let next = if kept < messages.len() {
+        // Slack's own cursor is beyond what is left.
+        Some(Start::after(fetched.messages[kept - 1].ts))
+    } else {
+        fetched.next.map(|next| position.start.at(next))
+    };
+    messages.truncate(kept);
     Ok(ReadThread {
         thread_ts: position.parent.to_string(),
         page: Page {
-            next_cursor: fetched.next.map(|next| {
+            next_cursor: next.map(|start| {
                 cursor::wrap(&Position {
-                    next: Some(next),
+                    start,
                     channel: position.channel.clone(),
                     ..position
                 })
@@ -172,7 +180,7 @@ async fn begin(api: &Api, args: &Args) -> Result<(Position, Option<String>), Too
         asked: args.thread_ts.clone(),
         channel: spot.place.channel,
         parent: spot.thread.unwrap_or(spot.ts),
-        next: None,
+        start: Start::default(),
     };
     Ok((position, spot.place.person))
 }

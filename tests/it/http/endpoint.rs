@@ -39,7 +39,10 @@ async fn the_metadata_are_at_both_places_and_no_header_changes_them() {
         assert_eq!(answer.status(), 200);
         let metadata: serde_json::Value = answer.json().await.unwrap();
         assert_eq!(metadata["resource"], format!("{}/mcp", server.url));
-        assert_eq!(metadata["authorization_servers"], json!(["https://id.example"]));
+        assert_eq!(
+            metadata["authorization_servers"],
+            json!(["https://id.example"])
+        );
         let scopes = json!(["valetkey:read", "valetkey:write"]);
         assert_eq!(metadata["scopes_supported"], scopes);
     }
@@ -81,7 +84,12 @@ async fn a_token_in_the_query_is_no_token_and_is_not_logged() {
 async fn a_page_of_another_origin_may_not_ask() {
     let server = HttpServer::with_users("").await;
     for method in METHODS {
-        for origin in ["https://evil.example", "null", "http://localhost.evil", "http://127.0.0.1"] {
+        for origin in [
+            "https://evil.example",
+            "null",
+            "http://localhost.evil",
+            "http://127.0.0.1",
+        ] {
             let request = server.request(method.clone(), ADA).header(ORIGIN, origin);
             let answer = request.send().await.unwrap();
             assert_eq!(answer.status(), 403, "{method} {origin}");
@@ -120,15 +128,27 @@ async fn no_other_origin_may_read_an_answer_unless_it_is_configured() {
     };
     let server = HttpServer::with_users("").await;
     let answer = preflight(&server, "https://app.example").send().await;
-    assert_eq!(answer.unwrap().headers().get("access-control-allow-origin"), None);
+    assert_eq!(
+        answer.unwrap().headers().get("access-control-allow-origin"),
+        None
+    );
 
     let open = HttpServer::with_users("  allowed_origins: ['https://app.example']\n").await;
-    let answer = preflight(&open, "https://app.example").send().await.unwrap();
+    let answer = preflight(&open, "https://app.example")
+        .send()
+        .await
+        .unwrap();
     let allowed = &answer.headers()["access-control-allow-origin"];
     assert_eq!(allowed, "https://app.example");
-    assert_eq!(answer.headers().get("access-control-allow-credentials"), None);
+    assert_eq!(
+        answer.headers().get("access-control-allow-credentials"),
+        None
+    );
     let answer = preflight(&open, "https://evil.example").send().await;
-    assert_eq!(answer.unwrap().headers().get("access-control-allow-origin"), None);
+    assert_eq!(
+        answer.unwrap().headers().get("access-control-allow-origin"),
+        None
+    );
     let asked = open.message(ADA, "tools/list", &json!({}));
     let asked = asked.header(ORIGIN, "https://app.example").send().await;
     assert_eq!(asked.unwrap().status(), 200);
@@ -152,11 +172,16 @@ async fn a_body_that_is_too_large_too_deep_or_ambiguous_is_refused() {
     let server = HttpServer::with_users("").await;
     let post = |body: String| {
         let request = server.request(Method::POST, ADA);
-        request.header("content-type", "application/json").body(body)
+        request
+            .header("content-type", "application/json")
+            .body(body)
     };
     let large = post(format!("\"{}\"", "x".repeat(5 << 20))).send().await;
     assert_eq!(large.unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE);
-    for body in ["[".repeat(100_000), "{\"a\":".repeat(65) + "1" + &"}".repeat(65)] {
+    for body in [
+        "[".repeat(100_000),
+        "{\"a\":".repeat(65) + "1" + &"}".repeat(65),
+    ] {
         let answer = post(body).send().await.unwrap();
         assert_eq!(answer.status(), 400);
     }
@@ -176,7 +201,10 @@ async fn connections_that_say_nothing_do_not_keep_others_out() {
         let Ok(mut stream) = TcpStream::connect(&address).await else {
             break;
         };
-        stream.write_all(b"POST /mcp HTTP/1.1\r\nHost: x\r\n").await.unwrap();
+        stream
+            .write_all(b"POST /mcp HTTP/1.1\r\nHost: x\r\n")
+            .await
+            .unwrap();
         silent.push(stream);
     }
     assert!(silent.len() > 500, "{} connections", silent.len());
@@ -189,10 +217,16 @@ async fn http_2_is_not_spoken_so_its_streams_cannot_be_abused() {
     let server = HttpServer::with_users("").await;
     let address = server.url.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    stream
+        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        .await
+        .unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
-    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 400"), "{answer:?}");
+    assert!(
+        answer.is_empty() || answer.starts_with(b"HTTP/1.1 400"),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]
@@ -201,7 +235,11 @@ async fn one_user_who_calls_too_often_waits_and_another_does_not() {
     let call = json!({ "name": "connections_list", "arguments": {} });
     let mut refused = None;
     for _ in 0..25 {
-        let answer = server.message(ADA, "tools/call", &call).send().await.unwrap();
+        let answer = server
+            .message(ADA, "tools/call", &call)
+            .send()
+            .await
+            .unwrap();
         if answer.status() == 429 {
             refused = Some(answer);
             break;
@@ -234,7 +272,13 @@ async fn without_a_token_nothing_is_open_but_health_metadata_and_the_browsers_si
         let answer = server.client.get(url).send().await.unwrap();
         assert_eq!(answer.status(), status, "{path}");
     }
-    for method in ["server/discover", "tools/list", "tools/call", "resources/read", "ping"] {
+    for method in [
+        "server/discover",
+        "tools/list",
+        "tools/call",
+        "resources/read",
+        "ping",
+    ] {
         let answer = server.message("", method, &json!({})).send().await;
         assert_eq!(answer.unwrap().status(), 401, "{method}");
     }

@@ -14,7 +14,11 @@ use crate::http::server::{HttpServer, command, message_of};
 async fn connect(server: &HttpServer, params: &Value) -> Value {
     let asked = server.call("", params).await;
     let journey = Person::new().follow(&link_of(&asked)).await.unwrap();
-    assert!(journey.last().status.is_success(), "{}", journey.last().body);
+    assert!(
+        journey.last().status.is_success(),
+        "{}",
+        journey.last().body
+    );
     server.call("", &retry(params, &asked, "accept")).await
 }
 
@@ -83,7 +87,9 @@ async fn the_next_server_goes_on_with_the_link_of_the_last() {
     let port = server.url.rsplit(':').next().unwrap().parse().unwrap();
     let home = std::mem::replace(&mut server.home, tempfile::TempDir::new().unwrap());
     let sandbox = valetkey::demo::sandbox::SandboxSettings::default();
-    let sandbox = valetkey::demo::sandbox::Sandbox::start(sandbox).await.unwrap();
+    let sandbox = valetkey::demo::sandbox::Sandbox::start(sandbox)
+        .await
+        .unwrap();
     let next = HttpServer::start(home, sandbox, port, "").await;
     Person::new().follow(&link_of(&asked)).await.unwrap();
     assert_finished(&next.call("", &retry(&search(), &asked, "accept")).await);
@@ -110,11 +116,18 @@ fn the_vaults_of_the_local_user_and_of_an_http_server_are_not_mixed() {
     let local = home.join("local");
     std::fs::create_dir(&local).unwrap();
     std::fs::write(local.join("keyring"), "").unwrap();
-    std::fs::write(&shared, text.replace(store.to_str().unwrap(), local.to_str().unwrap())).unwrap();
+    std::fs::write(
+        &shared,
+        text.replace(store.to_str().unwrap(), local.to_str().unwrap()),
+    )
+    .unwrap();
     let ended = command(&home, &shared).output().unwrap();
     assert_ne!(ended.status.code(), Some(0));
     let said = String::from_utf8(ended.stderr).unwrap();
-    assert!(said.contains("belongs to the user of this machine"), "{said}");
+    assert!(
+        said.contains("belongs to the user of this machine"),
+        "{said}"
+    );
     assert!(!local.join("sled").exists());
 }
 
@@ -153,7 +166,9 @@ async fn a_server_without_authorization_asks_for_none_and_names_no_issuer() {
     let metadata = format!("{}/.well-known/oauth-protected-resource", server.url);
     let metadata = server.client.get(metadata).send().await.unwrap();
     assert_eq!(metadata.status(), 404);
-    let answer = server.call("", &json!({ "name": "connections_list", "arguments": {} })).await;
+    let answer = server
+        .call("", &json!({ "name": "connections_list", "arguments": {} }))
+        .await;
     assert!(text_of(&answer).contains("No account"), "{answer}");
     let get = server.request(Method::GET, "").send().await.unwrap();
     assert_eq!(get.status(), 400, "a stream belongs to a session");

@@ -139,7 +139,11 @@ impl HttpServer {
         let session = answer.headers()["mcp-session-id"].to_str().unwrap();
         let session = session.to_owned();
         let told = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
-        let told = self.in_session(token, &session, &told).send().await.unwrap();
+        let told = self
+            .in_session(token, &session, &told)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(told.status(), 202);
         session
     }
@@ -217,7 +221,10 @@ fn static_tokens() -> String {
 
 /// The message in an answer, which is JSON or the last event of a stream.
 pub(crate) async fn message_of(answer: Response) -> Value {
-    let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+    let kind = answer.headers()["content-type"]
+        .to_str()
+        .unwrap()
+        .to_owned();
     let text = answer.text().await.unwrap();
     let text = if kind.starts_with("text/event-stream") {
         let data = text.lines().filter_map(|line| line.strip_prefix("data:"));

@@ -18,7 +18,9 @@ async fn a_session_is_unknown_to_everyone_but_its_user() {
         let answer = answer.unwrap();
         answers.push((answer.status(), answer.text().await.unwrap()));
         for method in [Method::GET, Method::DELETE] {
-            let request = server.request(method, token).header("mcp-session-id", session);
+            let request = server
+                .request(method, token)
+                .header("mcp-session-id", session);
             request.send().await.unwrap();
         }
     }
@@ -36,7 +38,11 @@ async fn calls_with_the_same_id_at_the_same_time_each_get_their_own_answer() {
     let server = HttpServer::with_users("").await;
     let mut calls = JoinSet::new();
     for number in 0..200 {
-        let (token, user) = if number % 2 == 0 { (ADA, "ada") } else { (BOB, "bob") };
+        let (token, user) = if number % 2 == 0 {
+            (ADA, "ada")
+        } else {
+            (BOB, "bob")
+        };
         let name = format!("no_tool_of_{user}_{number}");
         let params = json!({ "name": name, "arguments": {} });
         let request = server.message(token, "tools/call", &params);

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::fake::{Call, LINK, TS, missing, refusal, workspace};
 use crate::api::{Api, ApiSettings};
+use crate::document::samples;
 use crate::error::{ErrorCode, ToolError};
 use crate::fake::{Provider, Seen, settings};
 use crate::output::Output;
@@ -477,4 +478,30 @@ async fn refusals_of_slack_are_explained() {
         .await
         .unwrap_err();
     assert_eq!(error.missing_scopes, ["files:read"]);
+}
+
+#[tokio::test]
+async fn documents_are_shown_as_their_text_or_with_the_reason_why_not() {
+    let kind = "application/pdf";
+    for (bytes, expected) in [
+        (
+            samples::pdf(&[b"BT /F1 12 Tf (Total: 12) Tj ET"]),
+            "--- page 1 ---\nTotal: 12\n",
+        ),
+        (
+            samples::pdf(&[b"/Im0 Do"]),
+            "Not shown: it is a PDF whose text cannot be read: there is no text in it, probably \
+             scanned images; ask the user to open it in Slack.",
+        ),
+        (vec![0, 1, 2], "Not shown: it is not text;"),
+    ] {
+        let change = json!({ "mimetype": kind, "name": "a.pdf" });
+        let files = Files::start(move |_| text(kind, bytes.clone()), change).await;
+        let output = files.run("slack_read_file", read(&json!({}))).await;
+        let output = output.unwrap().text;
+        assert!(output.contains(expected), "{output}");
+        let is_text = expected.starts_with("---");
+        assert_eq!(output.contains("\nShown as: the text of a PDF\n"), is_text);
+        assert_eq!(output.contains(UNTRUSTED), is_text);
+    }
 }

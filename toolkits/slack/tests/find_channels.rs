@@ -214,3 +214,19 @@ async fn conversations_are_looked_through_within_bounds_and_refusals_have_their_
         assert_eq!(error.code, expected, "{code}");
     }
 }
+
+#[tokio::test]
+async fn a_server_without_users_conversations_is_asked_for_all_of_which_others_are_left_out() {
+    let fake = Fake::start(|call: &Call| match call.method.as_str() {
+        "users.conversations" => refusal("unknown_method"),
+        _ => answer(call),
+    })
+    .await;
+    let (_, result) = find(&fake, json!({"query": "launch"})).await;
+    assert_eq!(ids(&result), ["C0000000001", "C0000000003"]);
+    assert_eq!(result["channels"][1]["is_member"], Value::Null);
+    assert_eq!(
+        fake.methods(),
+        ["users.conversations", "conversations.list"]
+    );
+}

@@ -211,3 +211,43 @@ async fn each_refusal_has_its_kind_and_a_missing_scope_is_the_conversations() {
     let error = fake.run("slack_read_thread", direct).await.unwrap_err();
     assert_eq!(error.missing_scopes, ["im:history"]);
 }
+
+#[tokio::test]
+async fn a_page_of_long_messages_ends_where_its_room_does_and_the_next_goes_on_there() {
+    const MESSAGES: usize = 120;
+    let fake = Fake::start(|call| match call.method.as_str() {
+        "conversations.replies" => {
+            let oldest = call.field("oldest");
+            let size: usize = call.field("limit").parse().unwrap();
+            let text = |number| format!("message-{number}-{}", "x".repeat(300));
+            let one = |number| {
+                json!({"type": "message", "user": "U0000000002", "text": text(number),
+                    "ts": format!("{}.000100", 1_795_000_000 + number), "thread_ts": "1795000000.000100"})
+            };
+            let later = |one: &Value| one["ts"].as_str().unwrap() > oldest;
+            let mut messages: Vec<Value> = (1..MESSAGES).map(one).filter(later).take(size - 1).collect();
+            messages.insert(0, one(0));
+            json!({"ok": true, "messages": messages})
+        }
+        _ => workspace(call),
+    })
+    .await;
+    let mut arguments =
+        json!({"thread_ts": "1795000000.000100", "channel": "C0000000001", "limit": 200});
+    let mut seen = Vec::new();
+    loop {
+        let (text, result) = read(&fake, arguments.clone()).await;
+        assert!(text.chars().count() < 20_500);
+        for message in result["messages"].as_array().unwrap() {
+            let text = message["text"].as_str().unwrap();
+            seen.push(text.split('-').nth(1).unwrap().parse::<usize>().unwrap());
+        }
+        match result["page"]["next_cursor"].as_str() {
+            Some(next) => arguments["cursor"] = next.into(),
+            None => break,
+        }
+        assert!(seen.len() < 1_000, "it does not end");
+    }
+    assert_eq!(seen, (0..MESSAGES).collect::<Vec<_>>());
+    assert!(fake.calls_of("conversations.replies").len() > 1);
+}
