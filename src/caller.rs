@@ -1,6 +1,6 @@
 //! Who is calling.
 //!
-//! Over stdio that is the local user of the operating system; over HTTP it will be the verified
+//! Over stdio that is the local user of the operating system; over HTTP it is the verified
 //! `(iss, sub)` of the bearer token. It is never anything that the client says about itself.
 
 use std::fmt;

@@ -66,7 +66,9 @@
 //! 6. stdout carries MCP and nothing else. EOF, SIGTERM and SIGINT end a stdio process within
 //!    100 ms with nothing half done.
 //! 7. A token's text is readable in `toolkits/api.rs`, in [`oauth`], in [`seal`] and on the socket
-//!    between the user's own processes only; a refresh token never leaves the owner of the store.
+//!    between the user's own processes only, that of a client's own access token in
+//!    [`resource_server`]; a refresh token never leaves the owner of the store.
+//! 8. A token that a client sends never goes on to a provider; only its own issuer is asked about it.
 
 #[cfg(not(unix))]
 compile_error!("Valetkey needs Unix sockets and file locks: build it for Linux or macOS.");

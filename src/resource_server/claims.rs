@@ -66,10 +66,10 @@ impl Claims {
 
     /// Who presents it need not prove to have a key (RFC 7800): we ask for no proof.
     pub(super) fn needs_no_proof(&self) -> Result<(), &'static str> {
-        match self.0.contains_key("cnf") {
-            true => Err("it is bound to a key, and so no bearer token"),
-            false => Ok(()),
+        if self.has("cnf") {
+            return Err("it is bound to a key, and so no bearer token");
         }
+        Ok(())
     }
 
     /// The user. `sub` is there, whichever claim it is that names them.

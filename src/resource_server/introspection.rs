@@ -16,14 +16,13 @@ pub(super) async fn introspect(
     settings: &Introspection,
     token: &SecretString,
 ) -> Result<Claims, IssuerError> {
-    let endpoint = match &settings.endpoint {
-        Some(endpoint) => endpoint.clone(),
-        None => {
-            let metadata = issuer.discovered().await?;
-            metadata.introspection_endpoint.clone().ok_or_else(|| {
-                issuer.unavailable("its metadata have no introspection_endpoint".to_owned())
-            })?
-        }
+    let endpoint = if let Some(endpoint) = &settings.endpoint {
+        endpoint.clone()
+    } else {
+        let metadata = issuer.discovered().await?;
+        metadata.introspection_endpoint.clone().ok_or_else(|| {
+            issuer.unavailable("its metadata have no introspection_endpoint".to_owned())
+        })?
     };
     // RFC 6749 §2.3.1: both are form-encoded first.
     let encoded =

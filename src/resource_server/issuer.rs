@@ -153,7 +153,7 @@ impl Issuer {
             .map_err(|cause| self.unavailable(cause))
     }
 
-    /// Checks an ID token (OpenID Connect Core 1.0 §3.1.3.7) that was made for the client
+    /// Checks an ID token (`OpenID` Connect Core 1.0 §3.1.3.7) that was made for the client
     /// `client_id` and an authorization request with `nonce`.
     pub async fn verify_id_token(
         &self,

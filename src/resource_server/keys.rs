@@ -13,7 +13,7 @@ pub(super) struct Key {
     kid: Option<String>,
     /// Those that its type allows, or the one that the issuer names.
     algorithms: Vec<Algorithm>,
-    key: DecodingKey,
+    public: DecodingKey,
 }
 
 /// What is found for a header.
@@ -63,7 +63,7 @@ impl Key {
         validation.validate_exp = false;
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
-        let verified = jsonwebtoken::decode(token, &self.key, &validation).ok()?;
+        let verified = jsonwebtoken::decode(token, &self.public, &validation).ok()?;
         Some(verified.claims)
     }
 }
@@ -109,6 +109,6 @@ fn key(value: &Value) -> Option<Key> {
     Some(Key {
         kid: common.key_id.clone(),
         algorithms,
-        key: DecodingKey::from_jwk(&jwk).ok()?,
+        public: DecodingKey::from_jwk(&jwk).ok()?,
     })
 }

@@ -126,7 +126,9 @@ impl ResourceServer {
             introspection: entry.introspection.clone(),
             challenge: names(entry.scopes.iter()),
         };
+        let trusted = auth.issuers.iter().map(trusted).collect();
         let login = auth.static_login.as_ref();
+        let login = login.map(|login| Issuer::of_static_users(login, http, clock.clone()));
         Self(Arc::new(Inner {
             metadata_url: {
                 // RFC 9728 §3.1: between the host and the path.
@@ -136,10 +138,9 @@ impl ResourceServer {
                 url
             },
             resource,
-            trusted: auth.issuers.iter().map(trusted).collect(),
+            trusted,
             static_tokens: auth.static_tokens.clone(),
-            static_login: login
-                .map(|login| Issuer::of_static_users(login, http.clone(), clock.clone())),
+            static_login: login,
             scopes: names(
                 auth.issuers
                     .iter()
@@ -178,22 +179,20 @@ impl ResourceServer {
 
     /// The value of `WWW-Authenticate` that goes with a refusal (RFC 6750 §3, RFC 9728 §5.1).
     pub fn challenge(&self, refusal: &Refusal) -> HeaderValue {
-        let mut challenge = if self.0.trusted.is_empty() {
-            "Bearer realm=\"valetkey\"".to_owned()
-        } else {
-            format!("Bearer resource_metadata=\"{}\"", self.0.metadata_url)
-        };
         let (error, scopes) = match refusal {
             Refusal::InvalidToken => (Some("invalid_token"), &self.0.scopes),
             Refusal::InsufficientScope(scopes) => (Some("insufficient_scope"), scopes),
             Refusal::NoToken | Refusal::Unavailable => (None, &self.0.scopes),
         };
-        if !scopes.is_empty() {
-            challenge.push_str(&format!(", scope=\"{scopes}\""));
-        }
-        if let Some(error) = error {
-            challenge.push_str(&format!(", error=\"{error}\""));
-        }
+        let place = if self.0.trusted.is_empty() {
+            "realm=\"valetkey\"".to_owned()
+        } else {
+            format!("resource_metadata=\"{}\"", self.0.metadata_url)
+        };
+        let scopes = (!scopes.is_empty()).then(|| format!("scope=\"{scopes}\""));
+        let error = error.map(|error| format!("error=\"{error}\""));
+        let parameters: Vec<_> = [Some(place), scopes, error].into_iter().flatten().collect();
+        let challenge = format!("Bearer {}", parameters.join(", "));
         HeaderValue::try_from(challenge).expect("a URL and scopes are visible ASCII")
     }
 

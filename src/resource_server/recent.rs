@@ -48,3 +48,35 @@ impl Recent {
         younger.insert(digest, (verified, until));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::caller::Caller;
+    use crate::resource_server::Access;
+
+    #[test]
+    fn only_so_many_are_remembered_and_the_latest_are_among_them() {
+        let recent = Recent::default();
+        let verified = Verified {
+            caller: Caller::verified("https://id.example.com", "ada"),
+            access: Access::Read,
+            scopes: Arc::from(""),
+        };
+        let digest = |n: usize| {
+            let mut digest = [0; 32];
+            digest[..8].copy_from_slice(&n.to_le_bytes());
+            digest
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        for n in 0..5 * ROOM {
+            recent.keep(digest(n), verified.clone(), now, 60.0);
+        }
+        let kept = (0..5 * ROOM).filter(|n| recent.find(&digest(*n), now).is_some());
+        let kept: Vec<_> = kept.collect();
+        assert!(kept.len() <= 2 * ROOM, "{}", kept.len());
+        assert!(kept.contains(&(5 * ROOM - 1)) && kept.contains(&(4 * ROOM)));
+    }
+}

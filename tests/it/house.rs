@@ -178,8 +178,13 @@ fn only_mcp_and_the_demo_speak_rmcp_and_the_toolkits_know_neither() {
 }
 
 #[test]
-fn secrets_are_read_in_the_four_places_only() {
-    let readers = ["/src/oauth/", "/src/seal", "/toolkits/api.rs"];
+fn secrets_are_read_in_the_five_places_only() {
+    let readers = [
+        "/src/oauth/",
+        "/src/resource_server/bearer.rs",
+        "/src/seal",
+        "/toolkits/api.rs",
+    ];
     // The link is a secret until it is shown, and showing it is what it is for, as is the browser's
     // cookie; the sandbox plays the provider and hands out marked tokens of its own.
     let excused = [

@@ -45,6 +45,7 @@ mod panics;
 mod peers;
 mod policy;
 mod processes;
+mod resource_server;
 mod results;
 mod resumption;
 mod rounds;

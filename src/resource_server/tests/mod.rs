@@ -56,7 +56,7 @@ struct Served {
     strayed: Mutex<Vec<String>>,
     /// What introspection answers, by token.
     active: Mutex<HashMap<String, Value>>,
-    introspected: Mutex<Vec<(Option<String>, HashMap<String, String>)>>,
+    introspected: Mutex<Vec<Introspected>>,
 }
 
 impl FakeIssuer {
@@ -174,6 +174,9 @@ async fn stray(State(served): State<Arc<Served>>, uri: Uri) -> StatusCode {
     }
     StatusCode::NOT_FOUND
 }
+
+/// The `Authorization` header and the form of a question to introspection.
+type Introspected = (Option<String>, HashMap<String, String>);
 
 /// An issuer with one key, and a resource server that trusts it.
 struct World {
