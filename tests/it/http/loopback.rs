@@ -1,12 +1,13 @@
 //! Without authorization: the local user, on loopback.
 
+use std::process::Command;
 use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 use valetkey::demo::browser::Person;
+use valetkey::demo::sandbox::{Sandbox, SandboxSettings};
 
-use crate::frames::Server;
 use crate::host::{assert_finished, link_of, retry, search, text_of};
 use crate::http::server::{HttpServer, command, message_of};
 
@@ -86,10 +87,7 @@ async fn the_next_server_goes_on_with_the_link_of_the_last() {
     server.wait();
     let port = server.url.rsplit(':').next().unwrap().parse().unwrap();
     let home = std::mem::replace(&mut server.home, tempfile::TempDir::new().unwrap());
-    let sandbox = valetkey::demo::sandbox::SandboxSettings::default();
-    let sandbox = valetkey::demo::sandbox::Sandbox::start(sandbox)
-        .await
-        .unwrap();
+    let sandbox = Sandbox::start(SandboxSettings::default()).await.unwrap();
     let next = HttpServer::start(home, sandbox, port, "").await;
     Person::new().follow(&link_of(&asked)).await.unwrap();
     assert_finished(&next.call("", &retry(&search(), &asked, "accept")).await);
@@ -108,10 +106,17 @@ fn the_vaults_of_the_local_user_and_of_an_http_server_are_not_mixed() {
     let shared = home.join("shared.yaml");
     let text = format!("{text}store: \"sled:{}\"\n", store.display());
     std::fs::write(&shared, &text).unwrap();
-    let stdio = Server::start(&home, &["--config", shared.to_str().unwrap()], &[]);
-    let (raw, log) = stdio.finish();
-    assert!(raw.is_empty(), "{raw:?}");
-    assert!(log.contains("belongs to an HTTP server"), "{log}");
+    let ended = Command::new(env!("CARGO_BIN_EXE_valetkey"))
+        .env("HOME", &home)
+        .arg("--config")
+        .arg(&shared)
+        .arg("stdio")
+        .output()
+        .unwrap();
+    assert_ne!(ended.status.code(), Some(0));
+    assert!(ended.stdout.is_empty());
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(said.contains("belongs to an HTTP server"), "{said}");
     // The local user's vault, named in a file that `http` reads.
     let local = home.join("local");
     std::fs::create_dir(&local).unwrap();
@@ -169,7 +174,10 @@ async fn a_server_without_authorization_asks_for_none_and_names_no_issuer() {
     let answer = server
         .call("", &json!({ "name": "connections_list", "arguments": {} }))
         .await;
-    assert!(text_of(&answer).contains("No account"), "{answer}");
+    assert!(
+        text_of(&answer).contains("Nothing is connected"),
+        "{answer}"
+    );
     let get = server.request(Method::GET, "").send().await.unwrap();
     assert_eq!(get.status(), 400, "a stream belongs to a session");
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use valetkey::demo::sandbox::{Sandbox, SandboxSettings};
+use valetkey::http::Http;
 
 use crate::frames::modern;
 use crate::host::urls;
@@ -26,7 +28,8 @@ pub(crate) const BOB: &str = "canary-static-token-of-bob";
 pub(crate) struct HttpServer {
     child: Child,
     pub(crate) url: String,
-    pub(crate) sandbox: Sandbox,
+    /// Ends with the server.
+    _sandbox: Sandbox,
     pub(crate) home: TempDir,
     pub(crate) client: Client,
     log: Arc<Mutex<Vec<String>>>,
@@ -57,6 +60,7 @@ impl HttpServer {
     pub(crate) async fn start(home: TempDir, sandbox: Sandbox, port: u16, more: &str) -> Self {
         let tokens = home.path().join("tokens");
         fs::write(&tokens, static_tokens()).unwrap();
+        fs::set_permissions(&tokens, fs::Permissions::from_mode(0o600)).unwrap();
         let more = more.replace("TOKENS", tokens.to_str().unwrap());
         let rest = format!("server:\n  bind: 127.0.0.1:{port}\n{more}");
         let config = sandbox.write_config(home.path(), &rest).unwrap();
@@ -80,12 +84,9 @@ impl HttpServer {
         Self {
             child,
             url: format!("http://127.0.0.1:{port}"),
-            sandbox,
+            _sandbox: sandbox,
             home,
-            client: Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .build()
-                .unwrap(),
+            client: Http::new().client(),
             log,
             reading: Some(reading),
         }
@@ -97,7 +98,7 @@ impl HttpServer {
             .client
             .request(method, format!("{}/mcp", self.url))
             .header("accept", "application/json, text/event-stream")
-            .timeout(Duration::from_secs(60));
+            .timeout(Duration::from_mins(1));
         match token {
             "" => request,
             token => request.bearer_auth(token),
@@ -154,10 +155,6 @@ impl HttpServer {
             .header("mcp-session-id", session)
             .header("mcp-protocol-version", "2025-11-25")
             .json(body)
-    }
-
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
     }
 
     /// What the server has logged so far.
