@@ -45,9 +45,9 @@ impl Exporter {
             .client
             .post(self.url.clone())
             .header(CONTENT_TYPE, "application/x-protobuf")
-            .body(spans.encode_to_vec())
-            .send();
-        let answer = self.runtime.spawn(request).await;
+            .body(spans.encode_to_vec());
+        // All of it on the runtime: its timers are made when it is sent.
+        let answer = self.runtime.spawn(async { request.send().await }).await;
         // The client's errors name the URL.
         match answer {
             Ok(Ok(answer)) if answer.status().is_success() => Ok(()),

@@ -35,6 +35,7 @@ mod held;
 mod host;
 mod hosts;
 mod house;
+mod http;
 mod keys;
 mod messages;
 #[cfg(target_os = "linux")]
