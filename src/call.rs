@@ -12,6 +12,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 use valetkey_toolkits::allowed::Allowed;
 use valetkey_toolkits::api::{Api, ApiSettings, Renew};
 use valetkey_toolkits::arguments::{ACCOUNT, DRY_RUN, PREVIEW_ID};
@@ -31,6 +32,7 @@ use crate::call::recording::Recording;
 use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::http::Http;
+use crate::metrics;
 use crate::spill::Spill;
 
 /// What a call works with. Clones share it.
@@ -341,6 +343,7 @@ impl Calls {
             })
         });
         let http = self.http.clone();
+        let provider = call.tool.provider.clone();
         Api::new(ApiSettings {
             client: http.client(),
             pace: http.pace().at(&call.tool.provider, &granted.api_base_url),
@@ -355,6 +358,7 @@ impl Calls {
             zone: jiff::tz::TimeZone::system(),
             allowed: Arc::clone(&self.allowed),
             waits: call.waits.clone(),
+            answered: Arc::new(move |status| metrics::provider_request(&provider, status)),
         })
     }
 }
@@ -442,7 +446,7 @@ async fn write(
         recording.ran(&result);
         (result, recording)
     };
-    match tokio::spawn(write).await {
+    match tokio::spawn(write.in_current_span()).await {
         Ok(ended) => ended,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }

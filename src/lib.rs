@@ -50,7 +50,7 @@
 //! | [`cli`] | one file per command; wires everything | everything |
 //! | [`telemetry`] | the log, on standard error | `config` |
 //!
-//! [`clock`], [`http`] and [`serve`] are leaves that anyone may use. A test reads the `use` lines and fails
+//! [`clock`], [`http`], [`metrics`], [`serve`] and [`trace`] are leaves that anyone may use. A test reads the `use` lines and fails
 //! when an arrow points the wrong way.
 //!
 //! # Invariants
@@ -85,6 +85,7 @@ pub mod consent;
 pub mod demo;
 pub mod http;
 pub mod mcp;
+pub mod metrics;
 pub mod oauth;
 pub mod resource_server;
 pub mod seal;
@@ -92,3 +93,4 @@ pub mod serve;
 pub mod spill;
 pub mod store;
 pub mod telemetry;
+pub mod trace;

@@ -33,7 +33,7 @@ pub fn start(filter: Option<&str>) {
         let lines = fmt::layer()
             .json()
             .flatten_event(true)
-            .with_current_span(false)
+            .with_current_span(true)
             .with_span_list(false)
             .with_writer(StandardError);
         registry.with(lines).init();

@@ -67,6 +67,8 @@ pub struct ApiSettings {
     pub allowed: Arc<Allowed>,
     /// Where it is told what the call waits for.
     pub waits: Waits,
+    /// Told of every request with the status of its answer, if one came.
+    pub answered: Arc<dyn Fn(Option<u16>) + Send + Sync>,
     /// Answers in the provider's place, where a test has no time for connections.
     #[cfg(test)]
     pub(crate) answers: Option<crate::fake::Answers>,
@@ -132,6 +134,11 @@ impl Api {
     /// The user's time zone.
     pub fn zone(&self) -> &jiff::tz::TimeZone {
         &self.0.settings.zone
+    }
+
+    /// A request was answered with this status, or not at all.
+    pub(crate) fn answered(&self, status: Option<u16>) {
+        (self.0.settings.answered)(status);
     }
 
     /// What the operator allows.

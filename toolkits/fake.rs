@@ -156,6 +156,7 @@ pub(crate) fn settings_with(client: reqwest::Client, base_url: &Url) -> ApiSetti
         zone: TimeZone::get("Europe/Berlin").unwrap(),
         allowed: Arc::default(),
         waits: Waits::default(),
+        answered: Arc::new(|_| {}),
         answers: None,
     }
 }

@@ -188,7 +188,10 @@ async fn exchange(request: &Request, client: &reqwest::Client, headers: HeaderMa
         sending = sending.body(body.clone());
     }
     // The client's errors name the URL with its query, so they are judged and dropped here.
-    let mut answer = match sending.send().await {
+    let sent = sending.send().await;
+    let status = sent.as_ref().ok().map(|answer| answer.status().as_u16());
+    request.api.answered(status);
+    let mut answer = match sent {
         Ok(answer) => answer,
         Err(error) if error.is_connect() => return Tried::NotSent,
         Err(_) => return Tried::Lost,

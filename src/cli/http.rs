@@ -18,9 +18,13 @@ use crate::mcp::http::{Endpoint, Gate};
 use crate::resource_server::ResourceServer;
 use crate::serve::Port;
 use crate::store::kind;
+use crate::{metrics, trace};
 
 /// Connections at a time. Each call that waits for its person has one.
 const CONNECTIONS: usize = 20_000;
+
+/// Those of the operator's own programs.
+const OPERATOR_CONNECTIONS: usize = 64;
 
 /// Serve many MCP clients over streamable HTTP.
 #[derive(Debug, clap::Args)]
@@ -36,11 +40,11 @@ pub async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> {
     let wanted = args.bind.unwrap_or(config.server.listen.bind);
     check(wanted, &config.server)?;
     open_files();
-    let listener = TcpListener::bind(wanted).with_context(|| {
-        format!("{wanted} cannot be listened on. Choose another address with server.bind.")
-    })?;
-    listener.set_nonblocking(true)?;
+    let listener = open(wanted, "server.bind")?;
     let bind = listener.local_addr()?;
+    let operator = config.server.listen.operator_bind;
+    let operator = operator.map(|bind| open(bind, "server.operator_bind"));
+    let operator = operator.transpose()?;
     let config = config.of_http_server(bind);
     kind::claim_for_http(&config.store_dir)?;
     let app = App::with(config);
@@ -61,12 +65,21 @@ pub async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> {
     let pages = consent::router(app.broker.clone());
     let port = Port::new(endpoint.router(pages, &server.listen), CONNECTIONS);
     port.listen(listener)?;
+    let operator = operator.map(|listener| for_operator(&endpoint, listener));
+    let operator = operator.transpose()?;
+    if let Some(collector) = &server.otlp_endpoint {
+        trace::start(collector, &app.http);
+    }
     // The sign-ins that an earlier process left pending.
     app.broker.stand_by();
     tracing::info!(%bind, public_url = %server.public_url, "http.listening");
     stop.await;
     endpoint.close().await;
     port.drain().await;
+    // Until here it says that the server is not ready.
+    drop(operator);
+    // It waits for this runtime, which sends what is left.
+    tokio::task::spawn_blocking(trace::stop).await?;
     app.broker.leave();
     Ok(ExitCode::SUCCESS)
 }
@@ -82,6 +95,24 @@ fn open_files() {
     if let Err(error) = setrlimit(Resource::Nofile, wanted) {
         tracing::warn!(%error, "the limit on open files could not be raised");
     }
+}
+
+fn open(bind: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(bind).with_context(|| {
+        format!("{bind} cannot be listened on. Choose another address with {key}.")
+    })?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Serves the operator, and counts from now on.
+fn for_operator(endpoint: &Arc<Endpoint>, listener: TcpListener) -> anyhow::Result<Port> {
+    metrics::start();
+    let bind = listener.local_addr()?;
+    let port = Port::new(endpoint.operator_router(bind), OPERATOR_CONNECTIONS);
+    port.listen(listener)?;
+    tracing::info!(%bind, "operator.listening");
+    Ok(port)
 }
 
 /// Refuses to be open to others without asking who they are, or under a name that they cannot use.

@@ -128,6 +128,8 @@ pub(super) struct ServerForm {
     pub(super) hold_with_progress_s: Option<Text>,
     pub(super) hold_text_s: Option<Text>,
     pub(super) bind: Option<Text>,
+    pub(super) operator_bind: Option<Text>,
+    pub(super) otlp_endpoint: Option<Text>,
     #[serde(default)]
     pub(super) allowed_origins: Option<Vec<Text>>,
     #[serde(default)]

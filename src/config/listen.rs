@@ -21,6 +21,8 @@ const DEFAULT_CALLS_PER_MINUTE: u32 = 600;
 pub struct Listen {
     /// `bind`: the address. Default `127.0.0.1:8418`.
     pub bind: SocketAddr,
+    /// `operator_bind`: the address of the operator's own listener. Default: there is none.
+    pub operator_bind: Option<SocketAddr>,
     /// `allowed_origins`: of browser programs that may call `/mcp`, besides `public_url`.
     pub allowed_origins: Vec<String>,
     /// `trusted_proxies`: whose `X-Forwarded-For` is believed.
@@ -45,6 +47,10 @@ pub(super) fn listen(reader: Reader<'_>, form: &ServerForm) -> Result<Listen, Co
         })?,
         None => DEFAULT_BIND,
     };
+    let operator_bind = match &form.operator_bind {
+        Some(bind) => Some(operator_bind(reader, bind)?),
+        None => None,
+    };
     let key = "server.allowed_origins";
     let origin = |text: &Text| {
         address::origin(&reader.text(key, text)?)
@@ -67,6 +73,7 @@ pub(super) fn listen(reader: Reader<'_>, form: &ServerForm) -> Result<Listen, Co
     let proxies = form.trusted_proxies.iter().flatten();
     Ok(Listen {
         bind,
+        operator_bind,
         allowed_origins,
         trusted_proxies: proxies.map(proxy).collect::<Result<_, _>>()?,
         calls_per_minute: match &form.calls_per_minute {
@@ -77,6 +84,28 @@ pub(super) fn listen(reader: Reader<'_>, form: &ServerForm) -> Result<Listen, Co
         has_public_url: form.public_url.is_some(),
         is_on: false,
     })
+}
+
+/// Metrics are nobody's but the operator's: the address is of this machine or of a private network
+/// (RFC 1918, RFC 4193), and not all addresses at once.
+fn operator_bind(reader: Reader<'_>, written: &Text) -> Result<SocketAddr, ConfigError> {
+    let key = "server.operator_bind";
+    let wrong = |problem| reader.wrong(line(written), key, problem);
+    let bind: SocketAddr = reader
+        .text(key, written)?
+        .parse()
+        .map_err(|_| wrong("must be an address and a port, for example 127.0.0.1:8420"))?;
+    let is_private = match bind.ip().to_canonical() {
+        IpAddr::V4(address) => address.is_loopback() || address.is_private(),
+        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local(),
+    };
+    if is_private {
+        Ok(bind)
+    } else {
+        Err(wrong(
+            "must be an address of loopback or of a private network, for example 127.0.0.1:8420",
+        ))
+    }
 }
 
 impl Listen {

@@ -90,6 +90,8 @@ pub struct Server {
     pub hold_with_progress: Duration,
     /// `hold_text_s`: the same for clients that got the link as text. Default 4 s.
     pub hold_text: Duration,
+    /// `otlp_endpoint`: the collector that `valetkey http` sends its spans to. Default: none is made.
+    pub otlp_endpoint: Option<Url>,
     /// How `valetkey http` listens.
     pub listen: listen::Listen,
     /// `auth`: who may call over HTTP. None: nobody but the local user on loopback.

@@ -51,6 +51,8 @@ pub(super) fn server(reader: Reader<'_>, form: &ServerForm) -> Result<Server, Co
         hold_with_progress_s,
         hold_text_s,
         bind: _,
+        operator_bind: _,
+        otlp_endpoint,
         allowed_origins: _,
         trusted_proxies: _,
         calls_per_minute: _,
@@ -83,6 +85,15 @@ pub(super) fn server(reader: Reader<'_>, form: &ServerForm) -> Result<Server, Co
             None => None,
         },
         public_url,
+        otlp_endpoint: match otlp_endpoint {
+            Some(url) => {
+                let key = "server.otlp_endpoint";
+                let endpoint = address::base(&reader.text(key, url)?)
+                    .map_err(|problem| reader.wrong(line(url), key, problem))?;
+                Some(endpoint)
+            }
+            None => None,
+        },
         callback_port,
         hold: hold("server.hold_s", hold_s, 50)?,
         hold_with_progress: hold("server.hold_with_progress_s", hold_with_progress_s, 300)?,

@@ -17,9 +17,9 @@ use rmcp::model::{
 use rmcp::service::{RequestContext, RoleServer};
 use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 use valetkey_toolkits::waits::Waits;
 
 use crate::audit::Hex;
@@ -30,6 +30,7 @@ use crate::call::off::Off;
 use crate::caller::Caller;
 use crate::mcp::answer::{self, Client, Way};
 use crate::mcp::catalog::Catalog;
+use crate::mcp::observed::Observed;
 use crate::mcp::request_state::RequestStates;
 use crate::mcp::result::{self, SCHEME};
 use crate::mcp::turn::{Answer, Retry, Turn};
@@ -165,6 +166,7 @@ impl Handler {
         request: CallToolRequestParams,
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        let observed = Observed::begin(tool, context);
         let implementation = context.client_info();
         let call = AnyCall {
             caller: &self.caller,
@@ -175,12 +177,7 @@ impl Handler {
             waits: &Waits::default(),
         };
         self.shared.toolbox.refuse(call, "policy").await;
-        tracing::info!(
-            tool.name = tool.name(),
-            provider = tool.provider(),
-            outcome = "refused",
-            "tool call"
-        );
+        observed.end(None, "refused");
         Ok(result::failed(&off.error(tool.name())).into())
     }
 
@@ -271,7 +268,7 @@ impl ServerHandler for Handler {
                 None,
             ));
         };
-        let started = Instant::now();
+        let observed = Observed::begin(tool, &context);
         let _until_answered = self.shared.toolbox.calls.leaving.token();
         let (outcome, answer) = tokio::select! {
             biased;
@@ -285,7 +282,8 @@ impl ServerHandler for Handler {
                 "cancelled",
                 Err(ErrorData::internal_error("The call was cancelled.", None)),
             ),
-            answer = caught(Box::pin(self.call(tool, request, &context))) => {
+            answer = caught(Box::pin(self.call(tool, request, &context)))
+                .instrument(observed.log.clone()) => {
                 answer.unwrap_or_else(|| ("broken", Err(failed())))
             }
         };
@@ -294,14 +292,7 @@ impl ServerHandler for Handler {
             "broken" | "cancelled" => self.user.get().map(ToString::to_string),
             _ => self.user().await,
         };
-        tracing::info!(
-            user.id = user,
-            tool.name = tool.name(),
-            provider = tool.provider(),
-            outcome,
-            duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            "tool call"
-        );
+        observed.end(user, outcome);
         answer
     }
 

@@ -15,6 +15,7 @@ use valetkey_toolkits::waits::{Reason, Wait, Waits};
 
 use crate::broker::{Broker, BrokerError, Consent, FlowOutcome};
 use crate::caller::Caller;
+use crate::metrics::Waiting;
 
 /// How often a client that sent a progress token hears that the call is alive. Clients that extend
 /// their time limit on progress have limits of 30 s and more.
@@ -72,6 +73,7 @@ impl Hold<'_> {
         message: &'static str,
         future: F,
     ) -> F::Output {
+        let _waiting = Waiting::begin();
         let mut ended = std::pin::pin!(future);
         let mut ticks = interval(PROGRESS_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);

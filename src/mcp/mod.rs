@@ -4,7 +4,7 @@
 //! to answer), `answer` with `clients` (how the link travels to this client), `hold` (waiting for
 //! the person), `request_state` (what a client of 2026-07-28 keeps for us between two requests),
 //! `result` (what the model sees), `catalog` (the list of tools), `wire` (the SDK's frames,
-//! corrected), [`stdio`] (standard input and output).
+//! corrected), `observed` (what the operator sees of a call), [`stdio`] (standard input and output).
 
 mod answer;
 mod catalog;
@@ -13,6 +13,7 @@ mod confirm;
 pub mod handler;
 mod hold;
 pub mod http;
+mod observed;
 mod request_state;
 mod result;
 pub mod stdio;

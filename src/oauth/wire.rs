@@ -10,6 +10,7 @@ use url::form_urlencoded;
 
 use crate::config::provider::{AuthMethod, Request};
 use crate::http::Http;
+use crate::metrics;
 use crate::oauth::provider::Provider;
 use crate::oauth::token::OAuthError;
 
@@ -75,11 +76,10 @@ pub(super) async fn execute(
 ) -> Result<Answer, OAuthError> {
     let url = request.url().clone();
     let failed = |error: reqwest::Error| provider.unreachable(&url, cause(&error));
-    let mut response = http
-        .client_for_tokens()
-        .execute(request)
-        .await
-        .map_err(failed)?;
+    let sent = http.client_for_tokens().execute(request).await;
+    let status = sent.as_ref().ok().map(|answer| answer.status().as_u16());
+    metrics::provider_request(provider.name(), status);
+    let mut response = sent.map_err(failed)?;
     let status = response.status();
     if status.is_server_error() {
         return Err(provider.unreachable(&url, "it answers with a server error"));

@@ -11,6 +11,7 @@ use crate::broker::owner::browser::is_same_browser;
 use crate::broker::owner::other_account;
 use crate::broker::owner::refresh::ends_at;
 use crate::broker::{BrokerError, Callback, CallbackError};
+use crate::metrics;
 use crate::oauth::provider::Provider;
 use crate::oauth::token::{Identity, OAuthError, TokenSet};
 use crate::seal;
@@ -380,6 +381,9 @@ impl Owner {
         flow.ended_at = (!flow.is_open()).then_some(now);
         changes.push(Change::PutFlow(flow.clone()));
         store.finish(changes).await?;
+        if let Some(event) = counted(&flow.status) {
+            metrics::flow(event);
+        }
         if matches!(flow.status, FlowStatus::Declined { .. }) {
             self.0.vault.declined(&flow, now);
         } else {
@@ -392,6 +396,23 @@ impl Owner {
             self.0.vault.ended(&flow);
         }
         Ok(())
+    }
+}
+
+/// As what a flow that came to this is counted.
+fn counted(status: &FlowStatus) -> Option<metrics::Flow> {
+    match status {
+        FlowStatus::Completed { .. } | FlowStatus::Settled { kept: true, .. } => {
+            Some(metrics::Flow::Completed)
+        }
+        FlowStatus::Declined { .. } | FlowStatus::Settled { kept: false, .. } => {
+            Some(metrics::Flow::Declined)
+        }
+        FlowStatus::Failed { .. } => Some(metrics::Flow::Failed),
+        FlowStatus::Pending
+        | FlowStatus::AtProvider { .. }
+        | FlowStatus::Exchanging { .. }
+        | FlowStatus::OtherAccount { .. } => None,
     }
 }
 

@@ -15,6 +15,7 @@ use crate::broker::{
     Access, BrokerError, Consent, ConsentReason, Denied, FLOW_LIFETIME, FlowOutcome, Requirement,
 };
 use crate::caller::Caller;
+use crate::metrics;
 use crate::oauth::provider::Provider;
 use crate::seal;
 use crate::store::alias::Alias;
@@ -125,6 +126,7 @@ impl Owner {
         // The port first: a link whose callback somebody else would receive must not exist.
         self.0.port.open().await?;
         store.commit(vec![Change::PutFlow(flow.clone())]).await?;
+        metrics::flow(metrics::Flow::Minted);
         self.0.vault.opened(&flow)?;
         let failure = self.0.vault.failure(&key, now);
         Ok(Access::Consent(describe(

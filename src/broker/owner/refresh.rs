@@ -15,6 +15,7 @@ use crate::audit::{AuditKind, AuditOutcome, Event};
 use crate::broker::BrokerError;
 use crate::broker::owner::Owner;
 use crate::caller::Caller;
+use crate::metrics;
 use crate::oauth::provider::Provider;
 use crate::oauth::token::OAuthError;
 use crate::seal;
@@ -215,6 +216,7 @@ impl Owner {
             .await
         {
             Ok(tokens) => {
+                metrics::refresh(metrics::Refresh::Finished);
                 let now = self.now();
                 let grant = Grant {
                     access_token: tokens.access_token,
@@ -231,6 +233,7 @@ impl Owner {
                     .await
             }
             Err(error @ OAuthError::GrantRefused { .. }) => {
+                metrics::refresh(metrics::Refresh::Refused);
                 let mut reason = error.to_string();
                 if let Some(made_at) = connection.grant.restored_from {
                     reason = format!(
@@ -248,6 +251,7 @@ impl Owner {
                 self.refused(store, connection, reason, Some(event)).await
             }
             Err(error) => {
+                metrics::refresh(metrics::Refresh::Failed);
                 tracing::warn!(provider.id = provider.id(), error = %error, "refresh failed");
                 let now = self.now();
                 self.0.flights.with(connection.id, |flight| {

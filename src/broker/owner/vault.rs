@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use crate::broker::owner::other_account::failure;
 use crate::broker::{BrokerError, FLOW_LIFETIME, Settings};
 use crate::caller::Caller;
+use crate::metrics;
 use crate::store::alias::Alias;
 use crate::store::error::StoreError;
 use crate::store::records::{Flow, FlowId, FlowStatus};
@@ -170,12 +171,18 @@ impl Vault {
             .await?
             .into_iter()
             .partition(|flow| flow.expires_at <= now);
+        let settled = |flow: &&Flow| matches!(flow.status, FlowStatus::Settled { .. });
+        let open = over.iter().filter(|flow| flow.is_open() && !settled(flow));
+        let expired = open.count();
         let (undecided, over): (Vec<_>, Vec<_>) = over
             .into_iter()
             .partition(|flow| matches!(flow.status, FlowStatus::OtherAccount { .. }));
         if !over.is_empty() {
             let deleted = over.iter().map(|flow| Change::DeleteFlow(flow.id));
             self.store.commit(deleted.collect()).await?;
+        }
+        for _ in 0..expired {
+            metrics::flow(metrics::Flow::Expired);
         }
         Ok(Swept { live, undecided })
     }

@@ -355,6 +355,36 @@ const MISTAKES: &[Mistake] = &[
     ),
     (
         File,
+        "server:\n  operator_bind: CANARY\n",
+        &[":2: server.operator_bind must be an address and a port"],
+    ),
+    (
+        File,
+        "server:\n  operator_bind: 0.0.0.0:8420\n",
+        &[":2: server.operator_bind must be an address of loopback or of a private network"],
+    ),
+    (
+        File,
+        "server:\n  operator_bind: '[::]:8420'\n",
+        &[":2: server.operator_bind must be an address of loopback"],
+    ),
+    (
+        File,
+        "server:\n  operator_bind: 192.0.2.7:8420\n",
+        &[":2: server.operator_bind must be an address of loopback"],
+    ),
+    (
+        File,
+        "server:\n  otlp_endpoint: http://CANARY.example:4318\n",
+        &[":2: server.otlp_endpoint must be an https:// URL"],
+    ),
+    (
+        File,
+        "server:\n  otlp_endpoint: https://user:CANARY@collector.example\n",
+        &[":2: server.otlp_endpoint must not carry a user name or password"],
+    ),
+    (
+        File,
         "server:\n  allowed_origins: ['https://a.example/CANARY']\n",
         &[":2: server.allowed_origins must be an origin without a path"],
     ),

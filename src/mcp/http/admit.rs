@@ -19,6 +19,7 @@ use url::Url;
 
 use crate::caller::Caller;
 use crate::mcp::http::{BODY_LIMIT, Endpoint, Gate};
+use crate::metrics::{self, Rejected};
 use crate::resource_server::Refusal;
 
 /// How long each part of a body may take to arrive.
@@ -57,15 +58,18 @@ impl Hosts {
             Some(port) => hosts.push(format!("{host}:{port}")),
             None => hosts.push(host.to_owned()),
         }
-        if bind.ip().is_loopback() {
-            let port = bind.port();
-            hosts.extend(["127.0.0.1", "localhost", "[::1]"].map(|host| format!("{host}:{port}")));
-        }
+        hosts.extend(names_of_loopback(bind));
         Self(hosts)
     }
 
+    /// Those of a listener that has no URL: its address; on loopback its other names too.
+    pub(super) fn at(bind: SocketAddr) -> Self {
+        let hosts = names_of_loopback(bind).chain([bind.to_string()]);
+        Self(hosts.collect())
+    }
+
     /// A page of another site may reach this port under a name of its own (DNS rebinding).
-    fn named_in(&self, request: &Parts) -> bool {
+    pub(super) fn named_in(&self, request: &Parts) -> bool {
         let known = |name: &str| self.0.iter().any(|host| host.eq_ignore_ascii_case(name));
         let mut hosts = request.headers.get_all(HOST).iter();
         let host = hosts.next().and_then(|host| host.to_str().ok());
@@ -76,6 +80,12 @@ impl Hosts {
                 .authority()
                 .is_none_or(|authority| known(authority.as_str()))
     }
+}
+
+fn names_of_loopback(bind: SocketAddr) -> impl Iterator<Item = String> {
+    let names = ["127.0.0.1", "localhost", "[::1]"].into_iter();
+    let names = names.filter(move |_| bind.ip().is_loopback());
+    names.map(move |name| format!("{name}:{}", bind.port()))
 }
 
 /// As much of a message as has to be known here. A key that comes twice is refused, so that the tool
@@ -99,6 +109,7 @@ impl Endpoint {
     pub(super) async fn admit(&self, request: Request) -> Result<Admitted, Response> {
         let (parts, body) = request.into_parts();
         if !self.hosts.named_in(&parts) {
+            metrics::rejected(Rejected::Host);
             let message = "This is not that host.";
             return Err(refused(StatusCode::MISDIRECTED_REQUEST, message));
         }
@@ -110,6 +121,7 @@ impl Endpoint {
         }
         let body = read(&parts.headers, body).await?;
         if is_too_deep(&body) {
+            metrics::rejected(Rejected::TooDeep);
             return Err(rpc_error(-32600, "The message is nested too deeply."));
         }
         let peek: Peek<'_> = serde_json::from_slice(&body).unwrap_or(Peek {
@@ -124,11 +136,13 @@ impl Endpoint {
                 if writes && let Some(refusal) = &passed.no_writes {
                     return Err(self.challenge(refusal));
                 }
-                self.limits
-                    .call(&caller, writes)
-                    .map_err(|wait| too_much(wait, "Too many calls."))?;
+                self.limits.call(&caller, writes).map_err(|wait| {
+                    metrics::rejected(Rejected::Rate);
+                    too_much(wait, "Too many calls.")
+                })?;
             }
             Some("initialize") if self.tenants.sessions(&caller) >= SESSIONS => {
+                metrics::rejected(Rejected::Sessions);
                 return Err(too_much(
                     Duration::from_mins(1),
                     "Too many sessions are open.",
@@ -155,6 +169,7 @@ impl Endpoint {
         let peer = request.extensions.get::<ConnectInfo<SocketAddr>>();
         let origin = peer.and_then(|peer| self.limits.origin(peer.0, &request.headers));
         if let Some(wait) = origin.and_then(|origin| self.limits.barred(origin)) {
+            metrics::rejected(Rejected::Barred);
             return Err(too_much(wait, "Too many requests without authorization."));
         }
         match resource_server.verify(&request.headers).await {
@@ -174,6 +189,11 @@ impl Endpoint {
 
     /// The answer to a request that is not authorized. Its text is the same for every bad token.
     fn challenge(&self, refusal: &Refusal) -> Response {
+        metrics::rejected(match refusal {
+            Refusal::NoToken | Refusal::InvalidToken => Rejected::Unauthorized,
+            Refusal::InsufficientScope(_) => Rejected::Scope,
+            Refusal::Unavailable => Rejected::Unchecked,
+        });
         let message = match refusal {
             Refusal::NoToken | Refusal::InvalidToken => "Authorization is required.",
             Refusal::InsufficientScope(_) => "The access token does not allow this.",
@@ -192,7 +212,10 @@ impl Endpoint {
 
 /// Reads a body that comes neither too slowly nor too long.
 async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Response> {
-    let too_large = || refused(StatusCode::PAYLOAD_TOO_LARGE, "The request is too large.");
+    let too_large = || {
+        metrics::rejected(Rejected::TooLarge);
+        refused(StatusCode::PAYLOAD_TOO_LARGE, "The request is too large.")
+    };
     let length = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok());
@@ -207,6 +230,7 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Response> {
             Ok(Some(Err(_))) => return Err(too_large()),
             Ok(None) => return Ok(read.into()),
             Err(_) => {
+                metrics::rejected(Rejected::TooSlow);
                 return Err(refused(
                     StatusCode::REQUEST_TIMEOUT,
                     "The body took too long.",
@@ -239,7 +263,7 @@ fn is_too_deep(json: &[u8]) -> bool {
     false
 }
 
-fn refused(status: StatusCode, message: &'static str) -> Response {
+pub(super) fn refused(status: StatusCode, message: &'static str) -> Response {
     (status, message).into_response()
 }
 

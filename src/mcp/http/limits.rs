@@ -86,6 +86,12 @@ impl Limits {
         foreign.next().flatten().map(network)
     }
 
+    /// Whether what this peer says about a request is believed.
+    pub(super) fn is_trusted(&self, peer: SocketAddr) -> bool {
+        let peer = peer.ip().to_canonical();
+        self.trusted.iter().any(|net| net.contains(&peer))
+    }
+
     /// Whether `origin` has to wait, and how long.
     pub(super) fn barred(&self, origin: IpAddr) -> Option<Duration> {
         let barred = self.barred.lock().unwrap_or_else(PoisonError::into_inner);
@@ -131,6 +137,7 @@ mod tests {
     fn limits(calls_per_minute: u32, trusted: &[&str]) -> Limits {
         Limits::new(&Listen {
             bind: "127.0.0.1:0".parse().unwrap(),
+            operator_bind: None,
             allowed_origins: Vec::new(),
             trusted_proxies: trusted.iter().map(|net| net.parse().unwrap()).collect(),
             calls_per_minute,

@@ -3,19 +3,23 @@
 //!
 //! A request passes `admit` (is it ours, whose is it, is it too much, may it write), and then goes to
 //! its caller's own service in `tenants`: what belongs to one caller, sessions first, cannot be found
-//! from the service of another. `health` is for whoever runs the server.
+//! from the service of another. `health`, `observe` and `operator` are for whoever runs the server.
 
 mod admit;
 mod health;
 mod limits;
+mod observe;
+mod operator;
 mod tenants;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware;
 use axum::response::Response;
 use axum::routing::{any, get};
 use axum::{Json, Router};
@@ -31,8 +35,10 @@ use crate::config::listen::Listen;
 use crate::mcp::handler::Shared;
 use crate::mcp::http::admit::Hosts;
 use crate::mcp::http::limits::Limits;
+pub(in crate::mcp) use crate::mcp::http::observe::RequestId;
 use crate::mcp::http::tenants::Tenants;
 use crate::mcp::wire;
+use crate::metrics::{self, Rejected};
 use crate::resource_server::ResourceServer;
 
 /// Bytes of a request. A mail's attachments are in it.
@@ -109,6 +115,15 @@ impl Endpoint {
             .route("/readyz", get(health::ready))
             .with_state(Arc::clone(self))
             .fallback_service(pages)
+            .layer(middleware::from_fn_with_state(
+                Arc::clone(self),
+                observe::observe,
+            ))
+    }
+
+    /// The routes of the operator's own listener on `bind`.
+    pub fn operator_router(self: &Arc<Self>, bind: SocketAddr) -> Router {
+        operator::router(self, bind)
     }
 
     /// Lets the answers that are being made leave, and then ends every session and stream. A call
@@ -131,6 +146,9 @@ async fn serve(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Respo
     };
     let service = endpoint.tenants.service(&admitted.caller);
     let (mut head, body) = service.handle(admitted.request).await.into_parts();
+    if head.status == StatusCode::FORBIDDEN {
+        metrics::rejected(Rejected::Origin);
+    }
     let body = if head.headers.get(header::CONTENT_TYPE) == Some(&EVENT_STREAM) {
         Body::new(body.map_frame(move |frame| {
             // Held until the last event has left.
@@ -171,5 +189,6 @@ fn cors(origins: &[String]) -> CorsLayer {
             HeaderName::from_static("mcp-session-id"),
             header::WWW_AUTHENTICATE,
             header::RETRY_AFTER,
+            observe::REQUEST_ID,
         ])
 }

@@ -82,6 +82,16 @@ impl Tenants {
         Arc::clone(&tenant.service)
     }
 
+    /// How many sessions are open, of all callers. One whose table is being changed is not counted.
+    pub(super) fn all_sessions(&self) -> usize {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = kept.services.values().map(|tenant| {
+            let sessions = tenant.sessions.sessions.try_read();
+            sessions.map_or(0, |sessions| sessions.len())
+        });
+        open.sum()
+    }
+
     /// How many sessions `caller` has open.
     pub(super) fn sessions(&self, caller: &Caller) -> usize {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);

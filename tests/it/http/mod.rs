@@ -1,6 +1,10 @@
-//! `valetkey http` as its clients and its attackers see it.
+//! `valetkey http` as its clients, its operator and its attackers see it.
 
 mod endpoint;
 mod loopback;
+mod operator;
+mod request_id;
 pub(crate) mod server;
+mod traces;
 mod users;
+mod watched;
