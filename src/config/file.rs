@@ -245,7 +245,7 @@ pub(super) struct PolicyForm {
     pub(super) slack_channels: Option<Vec<Text>>,
     #[serde(default, deserialize_with = "never_null")]
     pub(super) github_repos: Option<Vec<Text>>,
-    pub(super) require_matching_email: Later,
+    pub(super) require_matching_email: Option<Text>,
 }
 
 /// A list whose items are all commented out is empty, which is not the same as absent.
