@@ -1,4 +1,4 @@
-//! Signing in at an issuer with a browser (OpenID Connect Core 1.0 §3.1): the way there, and the
+//! Signing in at an issuer with a browser (OIDC Core §3.1): the way there, and the
 //! code's exchange for an ID token. Nothing else of the issuer's answer is looked at or kept.
 
 use oauth2::{PkceCodeChallenge, PkceCodeVerifier};

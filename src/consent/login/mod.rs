@@ -1,4 +1,4 @@
-//! Signing in with the issuer that protects the MCP endpoint (OpenID Connect Core 1.0 §3.1), so that
+//! Signing in with the issuer that protects the MCP endpoint (OIDC Core §3.1), so that
 //! the one who opens a link is the one who asked.
 //!
 //! `start` sends the browser to the issuer, `callback` takes it back. Between the two the browser

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
 use serde_json::json;
 use url::Url;
+use valetkey::consent::People;
 use valetkey::demo::browser::Person;
 
 use super::{House, body};
@@ -77,6 +80,33 @@ fn walk(folder: &std::path::Path) -> Vec<Vec<u8>> {
         }
     }
     files
+}
+
+#[tokio::test]
+async fn who_signs_in_is_the_caller_of_their_access_token() {
+    let house = House::new().await;
+    let People::SignIn(server) = &house.people else {
+        panic!("people sign in here");
+    };
+    let resource = house.at("/mcp");
+    let token = house
+        .issuer
+        .access_token("ada", "https://other.example/mcp", &json!({}));
+    let bearer = format!("Bearer {token}").parse().unwrap();
+    let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
+    let refused = format!("{:?}", server.verify(&headers).await.err());
+    assert_eq!(refused, "Some(InvalidToken)", "it is for another server");
+    let token = house
+        .issuer
+        .access_token("ada", resource.as_str(), &json!({}));
+    let bearer = format!("Bearer {token}").parse().unwrap();
+    let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
+    let verified = server.verify(&headers).await.unwrap();
+    assert_eq!(verified.caller, house.caller("ada"));
+    let link = house.link_for(&verified.caller).await.link;
+    let mut ada = house.browser_of("ada").await;
+    let page = ada.open(link).await.unwrap();
+    assert!(body(page.last()).contains("Connect Google to Valetkey"));
 }
 
 #[tokio::test]

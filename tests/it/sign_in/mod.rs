@@ -40,6 +40,7 @@ struct House {
     clock: Clock,
     url: Url,
     router: Router,
+    people: People,
     home: TempDir,
     serving: JoinHandle<()>,
 }
@@ -110,7 +111,7 @@ impl House {
             read_only: true,
             client_name: None,
         });
-        let router = consent::server_router(broker.clone(), people, offers.collect());
+        let router = consent::server_router(broker.clone(), people.clone(), offers.collect());
         listener.set_nonblocking(true).unwrap();
         let listener = tokio::net::TcpListener::from_std(listener).unwrap();
         let serving = {
@@ -124,6 +125,7 @@ impl House {
             clock,
             url: Url::parse(&own).unwrap(),
             router,
+            people,
             home,
             serving,
         }
