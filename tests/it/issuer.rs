@@ -1,4 +1,4 @@
-//! An OpenID provider for tests: its users have no password, its tokens are signed (ES256), and it
+//! An OIDC provider for tests: its users have no password, its tokens are signed (ES256), and it
 //! can be told to get things wrong.
 //!
 //! A browser that opened [`TestIssuer::as_user`] is signed in there as that user, so that an

@@ -1,9 +1,11 @@
 //! What the browser keeps for us, and what every answer carries.
 
+use std::time::Duration;
+
 use axum::body::{Body, to_bytes};
 use axum::http::header::{COOKIE, HOST, HeaderMap, LOCATION, SET_COOKIE};
 use axum::http::{Request, Response, StatusCode};
-use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tower::ServiceExt;
 use url::Url;
 use valetkey::demo::browser::Person;
@@ -51,7 +53,7 @@ async fn over_https_every_cookie_is_bound_to_the_host_and_hidden_from_scripts() 
     let login = set(&[start.headers().clone()]);
     // The issuer, as Ada's browser meets it.
     let at_issuer = Url::parse(start.headers()[LOCATION].to_str().unwrap()).unwrap();
-    let answer = reqwest_get(&at_issuer, "issuer_user=ada").await;
+    let answer = sent_back_to(&at_issuer, "issuer_user=ada").await;
     let back = Url::parse(&answer).unwrap();
     assert_eq!(back.host_str(), Some("mcp.example.com"));
     let callback = send(&house, &back, &pairs(&login)).await;
@@ -82,13 +84,12 @@ async fn over_https_every_cookie_is_bound_to_the_host_and_hidden_from_scripts() 
 }
 
 /// Where the issuer sends this browser.
-async fn reqwest_get(url: &Url, cookie: &str) -> String {
+async fn sent_back_to(url: &Url, cookie: &str) -> String {
     let request = format!(
         "GET {} HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n",
         &url[url::Position::BeforePath..],
         url.authority(),
     );
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let address = (url.host_str().unwrap(), url.port().unwrap());
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();

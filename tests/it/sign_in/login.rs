@@ -13,10 +13,6 @@ use super::{House, body};
 
 /// A browser that the issuer has just sent back: the address, not opened yet.
 async fn at_the_callback(house: &House, user: &str) -> (Person, Url) {
-    let mut person = house.browser_of(user).await;
-    let journey = person.open(house.at("/login/0")).await.unwrap();
-    // It has been there by now, and the cookie of that sign-in is gone: a second one, by hand.
-    drop(journey);
     let mut person = Person::new();
     let asked = person.open(house.at("/login/0")).await.unwrap();
     let request = asked.last().url.clone();
@@ -30,7 +26,6 @@ async fn at_the_callback(house: &House, user: &str) -> (Person, Url) {
     (person, back.expect("the issuer sends the browser back"))
 }
 
-/// Opens a session of its own, since the code in `back` was used by the way that found it.
 async fn is_signed_in(house: &House, person: &mut Person) -> bool {
     let page = person.open(house.at("/")).await.unwrap();
     body(page.last()).contains("Your connections")

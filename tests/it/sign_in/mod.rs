@@ -216,15 +216,20 @@ fn write_config(
     let secret = file("login.secret", CLIENT_SECRET);
     let client = format!("client_id: {CLIENT_ID}, client_secret: {secret}");
     let at = issuer.identifier();
-    let mut auth = format!("  auth:\n    issuers:\n      - issuer: {at}\n");
-    if plan.login {
-        auth += &format!("        login: {{ {client} }}\n");
-    }
+    let login = if plan.login {
+        format!("        login: {{ {client} }}\n")
+    } else {
+        String::new()
+    };
+    let static_login = if plan.static_login {
+        format!("    static_login: {{ issuer: {at}, {client}, user_claim: name }}\n")
+    } else {
+        String::new()
+    };
     let tokens = file("tokens", &format!("ada {}\n", "0".repeat(64)));
-    auth += &format!("    static_tokens: {tokens}\n");
-    if plan.static_login {
-        auth += &format!("    static_login: {{ issuer: {at}, {client}, user_claim: name }}\n");
-    }
+    let mut auth = format!(
+        "  auth:\n    issuers:\n      - issuer: {at}\n{login}    static_tokens: {tokens}\n{static_login}"
+    );
     if plan.local {
         auth.clear();
     }

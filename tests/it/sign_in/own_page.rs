@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use valetkey::audit::{AuditKind, AuditOutcome, Event};
-use valetkey::broker::Broker;
+use valetkey::broker::{Broker, ConnectionView};
 use valetkey::caller::Caller;
 use valetkey::demo::browser::{Journey, Person};
 use valetkey::demo::sandbox::Site;
@@ -159,7 +159,7 @@ async fn a_further_account_gets_a_name_of_its_own() {
         .unwrap();
     ada.follow(journey.last().url.as_str()).await.unwrap();
     let shown: Vec<_> = house.connections("ada").await;
-    let mut shown: Vec<_> = shown.iter().map(|view| view.shown()).collect();
+    let mut shown: Vec<_> = shown.iter().map(ConnectionView::shown).collect();
     shown.sort_unstable();
     assert_eq!(shown, ["ada@example.test", "home (grace@example.test)"]);
 }
