@@ -35,4 +35,5 @@ mod held;
 mod host;
 mod hosts;
 mod house;
+mod http;
 mod issuer;
