@@ -32,6 +32,17 @@ impl Caller {
         }
     }
 
+    /// Who vouches for the caller: an issuer's identifier, `static` for the tokens of the operator's
+    /// list, `local` for the user of this computer.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// What the issuer calls the caller.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
     /// SHA-256 over the length-prefixed parts, so that no two callers share a key, whatever
     /// separators or look-alikes their parts hold.
     pub fn digest(&self) -> [u8; 32] {

@@ -16,7 +16,7 @@
 //!    policy says so, and looks whether its idempotency key was used.
 //! 4. `Consent`: a flow is durable in [`store`] before its link leaves the process. How the link
 //!    travels depends on the client; `mcp::answer` has the three ways. The person opens it at
-//!    [`consent`], goes to the provider and comes back to the callback; the broker exchanges the
+//!    [`consent`], signs in where the call came over HTTP (the link is that person's alone), goes to the provider and comes back to the callback; the broker exchanges the
 //!    code ([`oauth`]), stores the grant, and the call that waited goes on at step 2.
 //! 5. `Denied`, or an error: a sentence that says what to do next. A result that is too long for a
 //!    model is cut; [`spill`] keeps all of it for `result_read`.
@@ -41,7 +41,7 @@
 //! | [`store`] | sealed rows, durable before they are acknowledged | `seal`, `config`, `caller` |
 //! | [`audit`] | what is recorded of every call and every change of a connection | `store`, `caller` |
 //! | [`broker`] | decides: granted, consent or denied; refresh; flows | `audit`, `oauth`, `store`, `seal`, `config`, `caller` |
-//! | [`consent`] | the browser's side: connect page, callback, result pages | `broker`, `caller` |
+//! | [`consent`] | the browser's side: connect page, callback, result pages, the sign-in, the page of one's own | `broker`, `audit`, `oauth`, `resource_server`, `caller` |
 //! | [`spill`] | keeps what did not fit into an answer, for its caller to read on | `seal`, `caller` |
 //! | [`call`] | runs one tool with a grant of the broker, and has it recorded | `broker`, `audit`, `spill`, `caller`, `config` |
 //! | [`builtin`] | every tool that can be called, and those of Valetkey itself | `call`, `broker`, `audit`, `spill`, `oauth`, `store`, `caller`, `config` |

@@ -111,6 +111,16 @@ pub enum Denied {
         /// What a person calls the provider.
         provider: String,
     },
+    /// The caller could not prove at the connect page who they are.
+    #[error(
+        "{provider} cannot be connected for this user, so there is no link: {remedy}. Tell the user that whoever runs this server has to change that; tools that need no connection work."
+    )]
+    NoSignIn {
+        /// What a person calls the provider.
+        provider: String,
+        /// What is missing in the configuration.
+        remedy: String,
+    },
     /// The person said no at the provider a moment ago.
     #[error(
         "The user declined to connect {provider} a moment ago. Do not ask again unless the user wants to; a call after {retry_after_s} s gets a new link."
@@ -129,6 +139,7 @@ impl Denied {
         match self {
             Self::AmbiguousAccount { .. } => "ambiguous_account",
             Self::NotAnAccount { .. } => "not_an_account",
+            Self::NoSignIn { .. } => "no_sign_in",
             Self::Declined { .. } => "declined",
         }
     }

@@ -173,6 +173,9 @@ pub enum LinkError {
     /// Nothing is known under it.
     #[error("unknown link")]
     Unknown,
+    /// It was made for somebody else.
+    #[error("the link is another person's")]
+    OtherPerson,
     /// It was completed, declined or is too old.
     #[error("the link is no longer valid")]
     Gone,
@@ -196,6 +199,9 @@ pub enum CallbackError {
     /// The browser is not the one that posted the connect page.
     #[error("another browser")]
     OtherBrowser,
+    /// Nobody is signed in there, or somebody else than the one that the link was made for.
+    #[error("another person")]
+    OtherPerson,
     /// The path is another provider's.
     #[error("another provider")]
     OtherProvider,

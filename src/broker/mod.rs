@@ -5,6 +5,8 @@
 //! can send them to the one that does.
 
 mod access;
+mod activity;
+mod browser;
 mod checkup;
 mod directory;
 mod error;
@@ -12,6 +14,7 @@ mod keyed_call;
 mod owner;
 mod port;
 mod seat;
+mod sign_in;
 mod socket;
 mod view;
 mod visit;
@@ -21,6 +24,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
@@ -30,6 +34,7 @@ use crate::audit::{AuditPage, AuditQuery, Event, Hex, Point, Verdict};
 pub use crate::broker::access::{
     Access, Consent, ConsentReason, Denied, FlowOutcome, Granted, Requirement,
 };
+pub use crate::broker::activity::Activity;
 pub use crate::broker::checkup::Checkup;
 use crate::broker::directory::Directory;
 pub use crate::broker::error::{BrokerError, CallbackError, ErrorKind, LinkError, OwnerError};
@@ -38,16 +43,16 @@ use crate::broker::owner::Owner;
 use crate::broker::seat::{Seat, Seats};
 use crate::broker::socket::message::{Answer, Operation};
 pub use crate::broker::view::{ConnectionView, Disconnected, Imported, Renamed, RevokedUser};
-pub use crate::broker::visit::{Callback, ConnectPage, Ending, ScopeLine};
+pub use crate::broker::visit::{Callback, ConnectPage, Ending, ScopeLine, Visitor};
 use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::Http;
 use crate::oauth::provider::Provider;
-use crate::store::alias::Alias;
+pub use crate::store::alias::Alias;
 use crate::store::export::Exported;
-pub use crate::store::records::ConnectionId;
 use crate::store::records::FlowId;
+pub use crate::store::records::{ConnectionId, ConnectionState};
 use crate::store::upkeep::{KeyIds, MasterKeyRotated, Vacuumed};
 
 /// What a broker is made of.
@@ -111,6 +116,16 @@ impl Broker {
     /// The origin that browsers must use, for the listener's check of `Host`.
     pub fn public_url(&self) -> &Url {
         &self.0.settings.config.server.public_url
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.0.settings.clock.now()
+    }
+
+    /// The process's HTTP client.
+    pub fn http(&self) -> &Http {
+        &self.0.settings.http
     }
 
     /// Decides, by the first row that fits:
@@ -434,51 +449,6 @@ impl Broker {
             })
             .await?;
         answer!(answer, Answer::Import(done) => done)
-    }
-
-    /// What the connect page shows. Changes nothing.
-    ///
-    /// The browser's side is the owner's alone: it has the callback port.
-    pub async fn page(&self, link_token: &SecretString) -> Result<ConnectPage, LinkError> {
-        self.owner().await?.page(link_token).await
-    }
-
-    /// The page was posted by the browser that holds `cookie`: where to send it. Posting again,
-    /// also from another browser, starts over: only the last one can come back.
-    pub async fn begin(
-        &self,
-        link_token: &SecretString,
-        cookie: &SecretString,
-    ) -> Result<Url, LinkError> {
-        self.owner().await?.begin(link_token, cookie).await
-    }
-
-    /// The browser came back. Checks in the order of the errors of [`CallbackError`], and only then
-    /// exchanges. Returns the link's token, which leads to the result page.
-    ///
-    /// A refusal leaves the flow as it is, so that a forged callback cannot end a live one.
-    pub async fn callback(&self, callback: Callback) -> Result<SecretString, CallbackError> {
-        self.owner().await?.callback(callback).await
-    }
-
-    /// How the flow ended, for the browser that holds `cookie`. None while it is open.
-    pub async fn ending(
-        &self,
-        link_token: &SecretString,
-        cookie: &SecretString,
-    ) -> Result<Option<Ending>, LinkError> {
-        self.owner().await?.ending(link_token, cookie).await
-    }
-
-    /// The person at the browser that holds `cookie` keeps or drops an account that signed in in
-    /// place of the expected one ([`Ending::OtherAccount`]). A second decision changes nothing.
-    pub async fn settle(
-        &self,
-        link_token: &SecretString,
-        cookie: &SecretString,
-        keep: bool,
-    ) -> Result<(), LinkError> {
-        self.owner().await?.settle(link_token, cookie, keep).await
     }
 
     /// Takes up sign-ins that another process leaves pending, in the background and as long as this

@@ -2,6 +2,17 @@
 
 use secrecy::SecretString;
 
+use crate::caller::Caller;
+
+/// Who is at the browser, as the browser's side has verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Visitor {
+    /// The person. A link made for another caller does not open.
+    pub caller: Caller,
+    /// The person's e-mail address, if the issuer says that it verified it.
+    pub email: Option<String>,
+}
+
 /// What the connect page shows.
 #[derive(Clone, Debug)]
 pub struct ConnectPage {
@@ -13,8 +24,6 @@ pub struct ConnectPage {
     pub scopes: Vec<ScopeLine>,
     /// The program that asked.
     pub client_name: Option<String>,
-    /// For whom.
-    pub user: String,
     /// The connection stopped working, and this renews it.
     pub reconnect: bool,
 }
@@ -37,6 +46,8 @@ pub struct Callback {
     pub provider_id: String,
     /// The cookie's value.
     pub cookie: Option<SecretString>,
+    /// Who is at the browser; none if nobody is signed in.
+    pub visitor: Option<Visitor>,
     /// `state`.
     pub state: Option<SecretString>,
     /// `code`.

@@ -190,6 +190,22 @@ pub fn least(entries: &[Provider], tools: &[Tool], provider: &str) -> (String, V
     (toolkit.map_or("", |tool| &tool.toolkit).to_owned(), groups)
 }
 
+/// What the buttons of a person's own page ask for: for each entry what its tools need.
+pub fn offers(entries: &[Provider], tools: &[Tool]) -> Vec<Requirement> {
+    let offer = |entry: &Provider| {
+        let (toolkit, scopes) = least(entries, tools, entry.id());
+        Requirement {
+            toolkit,
+            provider: entry.id().to_owned(),
+            account: None,
+            scopes,
+            read_only: true,
+            client_name: None,
+        }
+    };
+    entries.iter().map(offer).collect()
+}
+
 /// Whether `name` means this entry.
 fn is_called(entry: &Provider, name: &str) -> bool {
     entry.id() == name || entry.name() == name

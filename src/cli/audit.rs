@@ -83,6 +83,7 @@ pub async fn run(app: App, args: Args) -> anyhow::Result<ExitCode> {
     let zone = TimeZone::system();
     let since = args.since.as_deref();
     let mut query = AuditQuery {
+        user: None,
         since: since
             .map(|text| since::parse(text, app.clock.now(), &zone))
             .transpose()

@@ -1,23 +1,16 @@
 //! The YAML file: found, read and parsed into forms that mirror its keys.
-//!
-//! Keys that the design has and this version does not are part of the forms, so that they are
-//! refused as such and not as typing errors.
 
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::{Error, Spanned};
 
 use crate::config::error::ConfigError;
 use crate::config::expand::Text;
 use crate::config::{Variables, paths};
-
-/// A key of a later version: present or not.
-pub(super) type Later = Option<Spanned<IgnoredAny>>;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -247,7 +240,7 @@ pub(super) struct PolicyForm {
     pub(super) slack_channels: Option<Vec<Text>>,
     #[serde(default, deserialize_with = "never_null")]
     pub(super) github_repos: Option<Vec<Text>>,
-    pub(super) require_matching_email: Later,
+    pub(super) require_matching_email: Option<Text>,
 }
 
 /// A list whose items are all commented out is empty, which is not the same as absent.

@@ -9,7 +9,6 @@ use valetkey_toolkits::allowed::Allowed;
 use crate::config::error::ConfigError;
 use crate::config::expand::{Reader, Text, line};
 use crate::config::file::PolicyForm;
-use crate::config::sections::refuse;
 
 /// A day, in minutes.
 const DAY_M: u64 = 1_440;
@@ -25,6 +24,9 @@ pub struct Policy {
     /// `recipient_domains`, `slack_channels`, `github_repos`: what the tools may touch. Default and
     /// empty: all that the grant allows.
     pub allowed: Arc<Allowed>,
+    /// `require_matching_email`: an account is connected only if its verified e-mail address is the
+    /// one that the person signed in to this server with. Default: any account.
+    pub require_matching_email: bool,
 }
 
 /// Which sends the person is asked about before they go.
@@ -54,10 +56,6 @@ impl Policy {
             github_repos,
             require_matching_email,
         } = form;
-        refuse(
-            reader,
-            &[("policy.require_matching_email", require_matching_email)],
-        )?;
         let key = "policy.confirm_sends";
         let confirm_sends = match confirm_sends {
             None => ConfirmSends::default(),
@@ -79,6 +77,10 @@ impl Policy {
         };
         Ok(Self {
             confirm_sends,
+            require_matching_email: match require_matching_email {
+                Some(text) => reader.flag("policy.require_matching_email", text)?,
+                None => false,
+            },
             confirm_public_after_private: minutes.map(Duration::from_mins),
             allowed: Arc::new(Allowed {
                 recipient_domains: list(

@@ -9,7 +9,7 @@ use url::Url;
 use crate::config::auth::Auth;
 use crate::config::error::ConfigError;
 use crate::config::expand::{Reader, Text, line};
-use crate::config::file::{AuditForm, ElicitationForm, Later, ServerForm, ToolkitsForm};
+use crate::config::file::{AuditForm, ElicitationForm, ServerForm, ToolkitsForm};
 use crate::config::provider::ProviderEntry;
 use crate::config::tool_pattern::ToolPattern;
 use crate::config::{
@@ -29,17 +29,8 @@ const AUDIT_KEEP: (u64, u64) = (10, 1_000_000);
 const LONGEST_HOLD_S: u64 = 600;
 
 /// A key that the design has and this version does not.
-pub(super) fn not_yet(reader: Reader<'_>, line: u64, key: &str) -> ConfigError {
+fn not_yet(reader: Reader<'_>, line: u64, key: &str) -> ConfigError {
     reader.wrong(line, key, "is not supported by this version. Remove it")
-}
-
-pub(super) fn refuse(reader: Reader<'_>, later: &[(&str, &Later)]) -> Result<(), ConfigError> {
-    for (key, value) in later {
-        if let Some(value) = value {
-            return Err(not_yet(reader, line(value), key));
-        }
-    }
-    Ok(())
 }
 
 /// `server`.

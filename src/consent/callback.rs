@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use url::form_urlencoded;
 
 use crate::broker::Callback;
-use crate::consent::{Site, browser, pages, token};
+use crate::consent::{Site, browser, pages, session, token};
 
 /// Hands what came to the broker and moves on to an address without code and state.
 pub(super) async fn receive(
@@ -25,6 +25,10 @@ pub(super) async fn receive(
         return pages::refused(StatusCode::BAD_REQUEST);
     };
     callback.cookie = browser::cookie(&headers, &site.origin).map(|cookie| cookie.secret().clone());
+    callback.visitor = match session::visitor(&site, &headers).await {
+        Ok(visitor) => visitor,
+        Err(error) => return pages::broken(&error),
+    };
     match site.broker.callback(callback).await {
         Ok(link) => pages::see_other(&format!("/connected/{}", token::text(&link))),
         Err(error) => pages::callback_refused(&error),
@@ -34,10 +38,11 @@ pub(super) async fn receive(
 /// Reads the parameters that we know and passes over the others, as RFC 6749 §4.1.2 asks. None if a
 /// value has characters that appendix A of it does not allow, or if both a code and an error came.
 /// An empty value counts as absent. The guard has refused repeated parameters before.
-fn parse(provider_id: String, query: &str) -> Option<Callback> {
+pub(super) fn parse(provider_id: String, query: &str) -> Option<Callback> {
     let mut callback = Callback {
         provider_id,
         cookie: None,
+        visitor: None,
         state: None,
         code: None,
         error: None,

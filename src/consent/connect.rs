@@ -6,24 +6,31 @@ use axum::http::HeaderMap;
 use axum::http::header::SET_COOKIE;
 use axum::response::Response;
 
-use crate::consent::token::{Link, Token, csrf};
-use crate::consent::{Site, browser, form, pages};
+use crate::consent::token::{About, Link, Token, csrf};
+use crate::consent::{Site, browser, form, login, pages, session};
 
-/// The page. A browser without a cookie gets one; nothing is stored.
+/// The page, for the person whom the link was made for: who is not signed in does that first. A
+/// browser without a cookie gets one; nothing is stored.
 pub(super) async fn show(
     State(site): State<Site>,
     Link(link): Link,
     headers: HeaderMap,
 ) -> Response {
-    let page = match site.broker.page(link.secret()).await {
+    let visitor = match session::visitor(&site, &headers).await {
+        Ok(Some(visitor)) => visitor,
+        Ok(None) => return login::start::for_link(&site, link).await,
+        Err(error) => return pages::broken(&error),
+    };
+    let page = match site.broker.page(link.secret(), &visitor.caller).await {
         Ok(page) => page,
         Err(error) => return pages::link_refused(&error),
     };
+    let csrf = |cookie: &Token| csrf(cookie, About::Link(&link));
     if let Some(cookie) = browser::cookie(&headers, &site.origin) {
-        return pages::connect(&page, &csrf(&cookie, &link));
+        return pages::connect(&page, &visitor, &csrf(&cookie));
     }
     let cookie = Token::random();
-    let mut response = pages::connect(&page, &csrf(&cookie, &link));
+    let mut response = pages::connect(&page, &visitor, &csrf(&cookie));
     response
         .headers_mut()
         .insert(SET_COOKIE, browser::set_cookie(&cookie, &site.origin));
@@ -38,10 +45,17 @@ pub(super) async fn agree(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let Some(cookie) = form::from_our_page(&headers, &body, &site.origin, &link) else {
+    let about = About::Link(&link);
+    let Some(cookie) = form::from_our_page(&headers, &body, &site.origin, about) else {
         return pages::not_from_our_page();
     };
-    match site.broker.begin(link.secret(), cookie.secret()).await {
+    let person = match session::visitor(&site, &headers).await {
+        Ok(Some(visitor)) => visitor.caller,
+        Ok(None) => return pages::sign_in::over(),
+        Err(error) => return pages::broken(&error),
+    };
+    let (link, cookie) = (link.secret(), cookie.secret());
+    match site.broker.begin(link, cookie, &person).await {
         Ok(provider) => pages::see_other(provider.as_str()),
         Err(error) => pages::link_refused(&error),
     }

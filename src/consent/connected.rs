@@ -6,10 +6,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use crate::consent::token::{Link, csrf};
-use crate::consent::{Site, browser, form, pages};
+use crate::consent::token::{About, Link, csrf};
+use crate::consent::{Site, browser, form, pages, session};
 
-/// The result page. To any other browser the link is unknown.
+/// The result page. To any other browser the link is unknown, and to any other person closed.
 pub(super) async fn show(
     State(site): State<Site>,
     Link(link): Link,
@@ -18,8 +18,18 @@ pub(super) async fn show(
     let Some(cookie) = browser::cookie(&headers, &site.origin) else {
         return pages::unknown_link();
     };
-    match site.broker.ending(link.secret(), cookie.secret()).await {
-        Ok(Some(ending)) => pages::ending(&ending, link.text(), &csrf(&cookie, &link)),
+    let person = match session::visitor(&site, &headers).await {
+        Ok(Some(visitor)) => visitor.caller,
+        Ok(None) => return pages::sign_in::over(),
+        Err(error) => return pages::broken(&error),
+    };
+    let broker = &site.broker;
+    let ending = broker.ending(link.secret(), cookie.secret(), &person);
+    match ending.await {
+        Ok(Some(ending)) => {
+            let csrf = csrf(&cookie, About::Link(&link));
+            pages::ending(&ending, link.text(), &csrf, site.has_own_page())
+        }
         Ok(None) => pages::unfinished(link.text()),
         Err(error) => pages::link_refused(&error),
     }
@@ -32,16 +42,24 @@ pub(super) async fn settle(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let Some(cookie) = form::from_our_page(&headers, &body, &site.origin, &link) else {
+    let about = About::Link(&link);
+    let Some(cookie) = form::from_our_page(&headers, &body, &site.origin, about) else {
         return pages::not_from_our_page();
+    };
+    let person = match session::visitor(&site, &headers).await {
+        Ok(Some(visitor)) => visitor.caller,
+        Ok(None) => return pages::sign_in::over(),
+        Err(error) => return pages::broken(&error),
     };
     let keep = match form::field(&body, "decision").as_deref() {
         Some("keep") => true,
         Some("drop") => false,
         _ => return pages::refused(StatusCode::BAD_REQUEST),
     };
-    let broker = &site.broker;
-    match broker.settle(link.secret(), cookie.secret(), keep).await {
+    let settled = site
+        .broker
+        .settle(link.secret(), cookie.secret(), &person, keep);
+    match settled.await {
         Ok(()) => pages::see_other(&format!("/connected/{}", link.text())),
         Err(error) => pages::link_refused(&error),
     }

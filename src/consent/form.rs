@@ -6,18 +6,18 @@ use url::form_urlencoded;
 
 use crate::consent::browser;
 use crate::consent::origin::Origin;
-use crate::consent::token::{Token, is_csrf};
+use crate::consent::token::{About, Token, is_csrf};
 
-/// The cookie of the browser that posted a form of the page that we gave it for `link`; none if it
-/// cannot be seen that it did.
+/// The cookie of the browser that posted a form of the page that we gave it; none if it cannot be
+/// seen that it did.
 pub(super) fn from_our_page(
     headers: &HeaderMap,
     body: &[u8],
     origin: &Origin,
-    link: &Token,
+    about: About<'_>,
 ) -> Option<Token> {
     let cookie = browser::cookie(headers, origin)?;
-    let ours = is_same_origin(headers, origin) && brings_csrf(body, &cookie, link);
+    let ours = is_same_origin(headers, origin) && brings_csrf(body, &cookie, about);
     ours.then_some(cookie)
 }
 
@@ -61,6 +61,6 @@ fn single<'a>(headers: &'a HeaderMap, name: &str) -> Header<'a> {
     }
 }
 
-fn brings_csrf(body: &[u8], cookie: &Token, link: &Token) -> bool {
-    field(body, "csrf").is_some_and(|given| is_csrf(&given, cookie, link))
+fn brings_csrf(body: &[u8], cookie: &Token, about: About<'_>) -> bool {
+    field(body, "csrf").is_some_and(|given| is_csrf(&given, cookie, about))
 }

@@ -119,6 +119,10 @@ fn route_name(path: &str) -> &'static str {
         Some("connect") => "/connect/{link}",
         Some("oauth") => "/oauth/callback/{provider_id}",
         Some("connected") => "/connected/{link}",
+        Some("login") => "/login",
+        Some("disconnect") => "/disconnect/{connection}",
+        Some("sign-out") => "/sign-out",
+        Some("") => "/",
         _ => "other",
     }
 }

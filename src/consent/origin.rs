@@ -28,6 +28,11 @@ impl Origin {
         }
     }
 
+    /// As browsers write it in `Origin`.
+    pub(super) fn serialized(&self) -> &str {
+        &self.serialized
+    }
+
     /// Whether the origin is https: cookies are `Secure` then.
     pub(super) fn is_secure(&self) -> bool {
         self.secure

@@ -13,8 +13,13 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 
-use crate::broker::{BrokerError, CallbackError, ConnectPage, Ending, LinkError, ScopeLine};
+use crate::broker::{
+    BrokerError, CallbackError, ConnectPage, Ending, LinkError, ScopeLine, Visitor,
+};
 use crate::caller::Caller;
+
+pub(super) mod own;
+pub(super) mod sign_in;
 
 const STYLE: &str = include_str!("templates/style.css");
 
@@ -54,7 +59,7 @@ impl ConnectTemplate<'_> {
 }
 
 /// The connect page.
-pub(super) fn connect(page: &ConnectPage, csrf: &str) -> Response {
+pub(super) fn connect(page: &ConnectPage, visitor: &Visitor, csrf: &str) -> Response {
     let is_new = |line: &ScopeLine| line.new;
     let adds = page.scopes.iter().any(is_new) && !page.scopes.iter().all(is_new);
     let verb = if page.reconnect && !adds {
@@ -66,7 +71,7 @@ pub(super) fn connect(page: &ConnectPage, csrf: &str) -> Response {
         style: STYLE,
         title: format!("{verb} {} to Valetkey", page.provider),
         page,
-        user: whom(&page.user),
+        user: whom(visitor),
         app: page.client_name.as_deref().and_then(printable),
         adds,
         csrf,
@@ -78,13 +83,15 @@ pub(super) fn connect(page: &ConnectPage, csrf: &str) -> Response {
     response
 }
 
-/// The user as that person knows himself.
-fn whom(user: &str) -> String {
-    if user == Caller::local().to_string() {
-        format!("you, on this computer ({user})")
-    } else {
-        user.to_owned()
+/// The user as that person knows himself: by the verified e-mail address, or by the issuer's name
+/// for him.
+fn whom(visitor: &Visitor) -> String {
+    let caller = &visitor.caller;
+    if *caller == Caller::local() {
+        return format!("you, on this computer ({caller})");
     }
+    let email = visitor.email.as_deref();
+    email.unwrap_or(caller.subject()).to_owned()
 }
 
 /// Characters of a client's name that are shown.
@@ -169,7 +176,7 @@ struct OtherAccountTemplate<'a> {
 }
 
 /// The result page. `link` is the token of the connect page.
-pub(super) fn ending(ending: &Ending, link: &str, csrf: &str) -> Response {
+pub(super) fn ending(ending: &Ending, link: &str, csrf: &str, own_page: bool) -> Response {
     let notice = match ending {
         Ending::OtherAccount {
             provider,
@@ -209,6 +216,7 @@ pub(super) fn ending(ending: &Ending, link: &str, csrf: &str) -> Response {
             }
             notice.list.clone_from(missing);
             notice.closing = Some("You can close this page and return to your app.");
+            notice.action = own_page.then(|| ("/".to_owned(), OWN_PAGE));
             notice
         }
         Ending::Declined { provider } => {
@@ -258,6 +266,9 @@ fn settled(provider: &str, account: &str, kept: bool, expected: &str, link: &str
     notice
 }
 
+/// The words of a button that leads there.
+const OWN_PAGE: &str = "See what is connected";
+
 const NEW_LINK: &str =
     "Return to your app and repeat what you asked it for: it gives you a new link.";
 
@@ -291,6 +302,7 @@ pub(super) fn link_refused(error: &LinkError) -> Response {
             ];
             Notice::new(Tone::Neutral, "This link is over", &lines).answer(StatusCode::GONE)
         }
+        LinkError::OtherPerson => sign_in::other_person(),
         LinkError::Broker(error) => broken(error),
     }
 }
@@ -329,6 +341,7 @@ pub(super) fn callback_refused(error: &CallbackError) -> Response {
                  cookies allowed.",
             ],
         ),
+        CallbackError::OtherPerson => return sign_in::other_person(),
         CallbackError::OtherProvider | CallbackError::OtherIssuer => (
             StatusCode::BAD_REQUEST,
             "This answer came from the wrong place",
@@ -388,7 +401,7 @@ pub(super) async fn method_not_allowed() -> Response {
 }
 
 /// The broker failed. The reason is for the log of the one who runs Valetkey.
-fn broken(error: &BrokerError) -> Response {
+pub(super) fn broken(error: &BrokerError) -> Response {
     tracing::error!(error.message = %error, "consent.failed");
     if error.is_disk_full() {
         let lines = [

@@ -6,9 +6,11 @@ use axum::response::Response;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::caller::Caller;
 use crate::consent::pages;
 
 /// Characters of a token: 256 bits in base64url without padding (RFC 4648 §5).
@@ -35,6 +37,11 @@ impl Token {
         shaped.then(|| Self(SecretString::from(text)))
     }
 
+    /// Whether `other` is the same, compared in constant time.
+    pub(super) fn is(&self, other: &SecretString) -> bool {
+        self.text().as_bytes().ct_eq(text(other).as_bytes()).into()
+    }
+
     /// As the broker takes it.
     pub(super) fn secret(&self) -> &SecretString {
         &self.0
@@ -55,19 +62,52 @@ pub(super) fn text(token: &SecretString) -> &str {
     secrecy::ExposeSecret::expose_secret(token)
 }
 
-/// The token that a POST of the connect page must bring: only a page of ours that this cookie's
-/// browser got for this link can hold it.
-pub(super) fn csrf(cookie: &Token, link: &Token) -> String {
+/// What a form of ours is about.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum About<'a> {
+    /// A link.
+    Link(&'a Token),
+    /// What a person has: the forms of the person's own page.
+    Person(&'a Caller),
+}
+
+/// The token that a POST must bring: only a page of ours that this cookie's browser got for this
+/// link, or this person, can hold it.
+pub(super) fn csrf(cookie: &Token, about: About<'_>) -> String {
     let mut hash = Sha256::new();
-    hash.update(b"valetkey connect page v1\0");
-    hash.update(cookie.text());
-    hash.update(link.text());
+    match about {
+        About::Link(link) => {
+            hash.update(b"valetkey connect page v1\0");
+            hash.update(cookie.text());
+            hash.update(link.text());
+        }
+        About::Person(caller) => {
+            hash.update(b"valetkey own page v1\0");
+            hash.update(cookie.text());
+            hash.update(caller.digest());
+        }
+    }
     BASE64_URL_SAFE_NO_PAD.encode(hash.finalize())
 }
 
 /// Compares a CSRF token in constant time.
-pub(super) fn is_csrf(given: &str, cookie: &Token, link: &Token) -> bool {
-    csrf(cookie, link).as_bytes().ct_eq(given.as_bytes()).into()
+pub(super) fn is_csrf(given: &str, cookie: &Token, about: About<'_>) -> bool {
+    let expected = csrf(cookie, about);
+    expected.as_bytes().ct_eq(given.as_bytes()).into()
+}
+
+/// Into a sealed cookie only.
+impl Serialize for Token {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.text())
+    }
+}
+
+impl<'de> Deserialize<'de> for Token {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        Self::parse(&text).ok_or_else(|| de::Error::custom("not a token"))
+    }
 }
 
 /// The `{link}` of a path; anything that cannot be a token is an unknown link.
@@ -118,12 +158,28 @@ mod tests {
     #[test]
     fn a_csrf_token_holds_for_one_cookie_and_one_link() {
         let (cookie, link) = (Token::random(), Token::random());
-        let good = csrf(&cookie, &link);
-        assert!(is_csrf(&good, &cookie, &link));
-        assert!(!is_csrf(&good, &Token::random(), &link));
-        assert!(!is_csrf(&good, &cookie, &Token::random()));
-        assert!(!is_csrf(&good, &link, &cookie));
-        assert!(!is_csrf("", &cookie, &link));
+        let good = csrf(&cookie, About::Link(&link));
+        assert!(is_csrf(&good, &cookie, About::Link(&link)));
+        let (other, me) = (Token::random(), Caller::local());
+        for (cookie, about) in [
+            (&other, About::Link(&link)),
+            (&cookie, About::Link(&other)),
+            (&link, About::Link(&cookie)),
+            (&cookie, About::Person(&me)),
+        ] {
+            assert!(!is_csrf(&good, cookie, about), "{about:?}");
+        }
+        assert!(!is_csrf("", &cookie, About::Link(&link)));
+    }
+
+    #[test]
+    fn a_csrf_token_of_a_persons_own_page_holds_for_one_person() {
+        let cookie = Token::random();
+        let [ada, bob] = ["ada", "bob"].map(|sub| Caller::verified("https://id.example", sub));
+        let good = csrf(&cookie, About::Person(&ada));
+        assert!(is_csrf(&good, &cookie, About::Person(&ada)));
+        assert!(!is_csrf(&good, &cookie, About::Person(&bob)));
+        assert!(!is_csrf(&good, &Token::random(), About::Person(&ada)));
     }
 
     #[test]

@@ -101,7 +101,7 @@ pub(super) fn denied(denied: &Denied) -> CallToolResult {
     let mut facts = json!({ "message": denied.to_string(), "code": denied.code() });
     match denied {
         Denied::AmbiguousAccount { accounts, .. } => facts["accounts"] = json!(accounts),
-        Denied::NotAnAccount { .. } => {}
+        Denied::NotAnAccount { .. } | Denied::NoSignIn { .. } => {}
         Denied::Declined { retry_after_s, .. } => facts["retry_after_s"] = json!(retry_after_s),
     }
     let text = format!("Error ({}): {denied}", code(&facts));

@@ -38,6 +38,16 @@ pub(super) fn authorize_parameters(request: &AuthorizeRequest<'_>) -> Vec<(&'sta
         .collect()
 }
 
+/// `email`, if `email_verified` says so (OIDC Core §5.1); Google's older user info calls that
+/// `verified_email`.
+fn verified_email(body: &Map<String, Value>) -> Option<String> {
+    let is_verified = ["email_verified", "verified_email"]
+        .into_iter()
+        .find_map(|name| body.get(name))?;
+    let email = body.get("email")?.as_str()?;
+    (is_verified.as_bool()? && !email.is_empty()).then(|| email.to_owned())
+}
+
 /// Who was connected, by the entry's `response_map` first and then by the names that OIDC (Core
 /// §5.1) and most others use.
 pub(super) fn identity(provider: &Provider, body: &Map<String, Value>) -> Option<Identity> {
@@ -57,5 +67,9 @@ pub(super) fn identity(provider: &Provider, body: &Map<String, Value>) -> Option
         .into_iter()
         .find_map(text)
         .unwrap_or_else(|| id.clone());
-    Some(Identity { id, label })
+    Some(Identity {
+        id,
+        label,
+        verified_email: verified_email(body),
+    })
 }

@@ -86,6 +86,8 @@ pub(super) fn identity(body: &Map<String, Value>) -> Option<Identity> {
     Some(Identity {
         id: body.get("id")?.as_u64()?.to_string(),
         label: body.get("login")?.as_str()?.to_owned(),
+        // Which address is verified is told by another call, with a scope of its own.
+        verified_email: None,
     })
 }
 

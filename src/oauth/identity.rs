@@ -26,6 +26,7 @@ impl Provider {
                 Kind::Custom => Ok(Identity {
                     id: "default".to_owned(),
                     label: self.title().to_owned(),
+                    verified_email: None,
                 }),
                 _ => Err(self.lacks(self.user_info_key())),
             };

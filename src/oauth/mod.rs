@@ -3,6 +3,7 @@
 //! The protocol (RFC 6749, RFC 7636, RFC 7009, RFC 9207) is here once; what a provider does
 //! differently is in the file of its name.
 
+pub mod login;
 pub mod provider;
 pub mod scopes;
 pub mod token;

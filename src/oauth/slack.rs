@@ -135,6 +135,7 @@ pub(super) fn identity(body: &Map<String, Value>) -> Option<Identity> {
     Some(Identity {
         id: format!("{}:{}", text("team_id")?, text("user_id")?),
         label: format!("{} @ {}", text("user")?, text("team")?),
+        verified_email: None,
     })
 }
 

@@ -25,6 +25,8 @@ pub struct Identity {
     pub id: String,
     /// What a person calls it: an e-mail address, `name @ workspace`, a login.
     pub label: String,
+    /// The account's e-mail address, if the provider says that it verified it.
+    pub verified_email: Option<String>,
 }
 
 /// Why the provider's side failed. Carries no text of the provider: its bodies echo secrets.

@@ -229,6 +229,9 @@ pub struct AuditQuery {
     pub provider: Option<String>,
     /// How it ended.
     pub outcome: Option<AuditOutcome>,
+    /// Whose it is.
+    #[serde(default)]
+    pub user: Option<Hex<16>>,
     /// Not before this time.
     pub since: Option<Timestamp>,
 }
@@ -247,6 +250,7 @@ impl AuditQuery {
         is(&self.tool, &record.tool)
             && (is(&self.account, &record.account) || is(&self.account, &connection))
             && is(&self.provider, &record.provider)
+            && self.user.is_none_or(|user| user == record.user)
             && self.kind.is_none_or(|kind| kind == record.kind)
             && self.outcome.is_none_or(|outcome| outcome == record.outcome)
             && self.since.is_none_or(|since| since <= record.at)

@@ -128,9 +128,15 @@ async fn a_code_of_another_flow_connects_nobody() {
     let process = world.process();
     let victim = process.consent(&[READ]).await.link;
     let (mut victim, back) = at_the_door(&victim).await;
-    let mallory = Caller::verified("https://id.example.test", "mallory");
-    let stolen = consent(&process, &mallory, "google", READ).await.link;
-    let (_, theirs) = at_the_door(&stolen).await;
+    let other = Requirement {
+        account: Some("grace@example.test".to_owned()),
+        ..google(&[READ])
+    };
+    let other = match process.broker.access(&Caller::local(), &other).await {
+        Ok(Access::Consent(consent)) => consent.link,
+        other => panic!("expected a link, got {other:?}"),
+    };
+    let (_, theirs) = at_the_door(&other).await;
     let code = theirs
         .query_pairs()
         .find(|(key, _)| key == "code")

@@ -24,7 +24,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "broker",
         &["audit", "oauth", "store", "config", "caller", "seal"],
     ),
-    ("consent", &["caller", "broker"]),
+    (
+        "consent",
+        &["caller", "broker", "audit", "oauth", "resource_server"],
+    ),
     ("spill", &["seal", "caller"]),
     ("call", &["caller", "broker", "audit", "config", "spill"]),
     (

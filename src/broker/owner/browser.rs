@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::broker::owner::Owner;
 use crate::broker::{BrokerError, ConnectPage, Ending, LinkError, ScopeLine};
+use crate::caller::Caller;
 use crate::oauth::provider::{AuthorizeRequest, Provider};
 use crate::seal;
 use crate::store::error::StoreError;
@@ -19,8 +20,9 @@ impl Owner {
     pub(in crate::broker) async fn page(
         &self,
         link_token: &SecretString,
+        person: &Caller,
     ) -> Result<ConnectPage, LinkError> {
-        let (store, flow, provider) = self.opened_link(link_token).await?;
+        let (store, flow, provider) = self.opened_link(link_token, person).await?;
         let existing = self.existing(&store, &flow).await?;
         Ok(ConnectPage {
             provider: provider.title().to_owned(),
@@ -35,10 +37,19 @@ impl Owner {
                 })
                 .collect(),
             client_name: flow.client_name.clone(),
-            user: flow.caller.to_string(),
             reconnect: existing
                 .is_some_and(|connection| connection.state != ConnectionState::Connected),
         })
+    }
+
+    /// See [`crate::broker::Broker::issuer_of`].
+    pub(in crate::broker) async fn issuer_of(
+        &self,
+        link_token: &SecretString,
+    ) -> Result<String, LinkError> {
+        let (_, flow, _) = self.link(link_token).await?;
+        self.check_open(&flow)?;
+        Ok(flow.caller.issuer().to_owned())
     }
 
     /// See [`crate::broker::Broker::begin`].
@@ -46,9 +57,10 @@ impl Owner {
         &self,
         link_token: &SecretString,
         cookie: &SecretString,
+        person: &Caller,
     ) -> Result<Url, LinkError> {
         loop {
-            let (store, mut flow, provider) = self.opened_link(link_token).await?;
+            let (store, mut flow, provider) = self.opened_link(link_token, person).await?;
             let existing = self.existing(&store, &flow).await?;
             let state = seal::random_token();
             let verifier = provider.pkce().then(seal::random_token);
@@ -96,8 +108,9 @@ impl Owner {
         &self,
         link_token: &SecretString,
         cookie: &SecretString,
+        person: &Caller,
     ) -> Result<Option<Ending>, LinkError> {
-        let (store, flow, provider) = self.link(link_token).await?;
+        let (store, flow, provider) = self.own_link(link_token, person).await?;
         let title = provider.title().to_owned();
         let (ending, browser_digest) = match &flow.status {
             FlowStatus::Pending => return Ok(None),
@@ -166,11 +179,19 @@ impl Owner {
         Ok(ending)
     }
 
-    /// The flow behind a link.
-    pub(super) async fn link(
+    /// The flow behind a link that was made for `person`.
+    pub(super) async fn own_link(
         &self,
         link_token: &SecretString,
+        person: &Caller,
     ) -> Result<(Store, Flow, &Provider), LinkError> {
+        let (store, flow, provider) = self.link(link_token).await?;
+        check_person(&flow, person)?;
+        Ok((store, flow, provider))
+    }
+
+    /// The flow behind a link.
+    async fn link(&self, link_token: &SecretString) -> Result<(Store, Flow, &Provider), LinkError> {
         let store = self.store();
         let flow = store
             .flow(FlowId(seal::digest(link_token)))
@@ -181,18 +202,26 @@ impl Owner {
         Ok((store, flow, provider))
     }
 
-    /// The flow behind a link that may still be posted.
+    /// The flow behind a link that `person` may still post. Of one that is over it is not said whose
+    /// it was.
     async fn opened_link(
         &self,
         link_token: &SecretString,
+        person: &Caller,
     ) -> Result<(Store, Flow, &Provider), LinkError> {
         let (store, flow, provider) = self.link(link_token).await?;
+        self.check_open(&flow)?;
+        check_person(&flow, person)?;
+        Ok((store, flow, provider))
+    }
+
+    fn check_open(&self, flow: &Flow) -> Result<(), LinkError> {
         // One that is not running any more could not be saved: its code is spent, its link is not.
         let exchanging = self.0.exchanges.is_running(flow.id);
-        if exchanging || !flow.is_open() || self.is_over(&flow) {
+        if exchanging || !flow.is_open() || self.is_over(flow) {
             return Err(LinkError::Gone);
         }
-        Ok((store, flow, provider))
+        Ok(())
     }
 
     async fn existing(
@@ -204,6 +233,14 @@ impl Owner {
             Some(id) => Ok(store.connection(&flow.caller, id).await?),
             None => Ok(None),
         }
+    }
+}
+
+fn check_person(flow: &Flow, person: &Caller) -> Result<(), LinkError> {
+    if flow.caller == *person {
+        Ok(())
+    } else {
+        Err(LinkError::OtherPerson)
     }
 }
 

@@ -29,6 +29,15 @@ struct Failure {
     again: bool,
 }
 
+/// What came with the browser, and who was at it.
+struct Arrived {
+    browser_digest: [u8; 32],
+    code: SecretString,
+    verifier: Option<SecretString>,
+    /// The person's verified e-mail address.
+    email: Option<String>,
+}
+
 /// The flows whose code is being exchanged by this process.
 #[derive(Debug, Default)]
 pub(super) struct Exchanges(Mutex<HashSet<FlowId>>);
@@ -96,6 +105,10 @@ impl Owner {
         if !is_same_browser(callback.cookie.as_ref(), &browser_digest) {
             return Err(CallbackError::OtherBrowser);
         }
+        let visitor = callback.visitor.ok_or(CallbackError::OtherPerson)?;
+        if visitor.caller != flow.caller {
+            return Err(CallbackError::OtherPerson);
+        }
         if callback.provider_id != flow.provider_id {
             return Err(CallbackError::OtherProvider);
         }
@@ -131,16 +144,13 @@ impl Owner {
         // Detached: a browser that hangs up must not lose a code that is spent.
         let finish = tokio::spawn(async move {
             let _running = running;
-            broker
-                .finish(
-                    &store,
-                    &provider,
-                    flow,
-                    browser_digest,
-                    &code,
-                    verifier.as_ref(),
-                )
-                .await
+            let arrived = Arrived {
+                browser_digest,
+                code,
+                verifier,
+                email: visitor.email,
+            };
+            broker.finish(&store, &provider, flow, arrived).await
         });
         finish.await.expect("the exchange task does not panic")?;
         Ok(link_token)
@@ -185,14 +195,24 @@ impl Owner {
         store: &Store,
         provider: &Provider,
         mut flow: Flow,
-        browser_digest: [u8; 32],
-        code: &SecretString,
-        verifier: Option<&SecretString>,
+        arrived: Arrived,
     ) -> Result<(), BrokerError> {
+        let Arrived {
+            browser_digest,
+            code,
+            verifier,
+            email,
+        } = arrived;
         let http = &self.0.settings.http;
         let redirect_uri = self.redirect_uri(provider);
-        let outcome = match provider.exchange(http, code, &redirect_uri, verifier).await {
-            Ok(tokens) => self.identified(provider, &flow, tokens).await,
+        let exchanged = provider
+            .exchange(http, &code, &redirect_uri, verifier.as_ref())
+            .await;
+        let outcome = match exchanged {
+            Ok(tokens) => {
+                let email = email.as_deref();
+                self.identified(provider, &flow, tokens, email).await
+            }
             Err(error) => Err(failure(error)),
         };
         match outcome {
@@ -240,13 +260,15 @@ impl Owner {
         }
     }
 
-    /// Asks who signed in. Another account than the expected one that is connected already is
+    /// Asks who signed in. An account of another e-mail address than the person's is refused where
+    /// the policy says so. Another account than the expected one that is connected already is
     /// refused: there is nothing to decide about it.
     async fn identified(
         &self,
         provider: &Provider,
         flow: &Flow,
         tokens: TokenSet,
+        email: Option<&str>,
     ) -> Result<(TokenSet, Identity), Failure> {
         let http = &self.0.settings.http;
         let identity = match provider.identity(http, &tokens.access_token).await {
@@ -258,6 +280,17 @@ impl Owner {
                 return Err(failure(error));
             }
         };
+        if self.0.settings.config.policy.require_matching_email
+            && !is_same_email(identity.verified_email.as_deref(), email)
+        {
+            // Some providers revoke all that the account ever granted to this client.
+            if !self.is_connected(flow, &identity).await {
+                let refresh_token = tokens.refresh_token.as_ref();
+                self.give_back(provider, &tokens.access_token, refresh_token)
+                    .await;
+            }
+            return Err(other_email(provider, &identity));
+        }
         if is_expected(flow, &identity) || !self.is_connected(flow, &identity).await {
             return Ok((tokens, identity));
         }
@@ -422,6 +455,30 @@ fn is_expected(flow: &Flow, identity: &Identity) -> bool {
         (Some(id), _) => identity.id == *id,
         (None, Some(hint)) => is_account(&identity.id, &identity.label, hint),
         (None, None) => true,
+    }
+}
+
+/// Both are known and the same. Upper and lower case are one: no provider gives two people addresses
+/// that differ in nothing else.
+fn is_same_email(account: Option<&str>, person: Option<&str>) -> bool {
+    let both = account.zip(person);
+    both.is_some_and(|(account, person)| account.eq_ignore_ascii_case(person))
+}
+
+/// The policy wants the person's own address, and this is not it.
+fn other_email(provider: &Provider, identity: &Identity) -> Failure {
+    let found = match &identity.verified_email {
+        Some(email) => format!("You signed in at {} as {email}", provider.title()),
+        None => format!("{} did not vouch for an e-mail address", provider.title()),
+    };
+    Failure {
+        reason: format!(
+            "{found}. This server connects only accounts with the verified e-mail address that \
+             you signed in to it with, so the account does not match and nothing was kept. Try \
+             again with a matching one."
+        ),
+        code: "other_email",
+        again: true,
     }
 }
 

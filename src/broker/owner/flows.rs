@@ -11,6 +11,7 @@ use crate::audit::{AuditKind, AuditOutcome};
 use crate::broker::owner::Owner;
 use crate::broker::owner::access::to_ask;
 use crate::broker::owner::vault::FlowKey;
+use crate::broker::sign_in;
 use crate::broker::{
     Access, BrokerError, Consent, ConsentReason, Denied, FLOW_LIFETIME, FlowOutcome, Requirement,
 };
@@ -63,6 +64,9 @@ impl Owner {
             .or_else(|| provider.redirect_problem(&self.redirect_uri(provider)));
         if let Some(problem) = problem {
             return Err(BrokerError::Unusable(problem));
+        }
+        if let Some(denied) = sign_in::problem(&self.0.settings.config, caller, provider) {
+            return Ok(Access::Denied(denied));
         }
         let account = connection
             .map(|connection| connection.account.clone())

@@ -7,6 +7,7 @@ use crate::audit::{AuditKind, AuditOutcome, Event};
 use crate::broker::owner::Owner;
 use crate::broker::owner::browser::is_same_browser;
 use crate::broker::{BrokerError, LinkError};
+use crate::caller::Caller;
 use crate::oauth::token::Identity;
 use crate::store::error::StoreError;
 use crate::store::records::{Flow, FlowStatus, Grant, OtherAccount};
@@ -45,10 +46,11 @@ impl Owner {
         &self,
         link_token: &SecretString,
         cookie: &SecretString,
+        person: &Caller,
         keep: bool,
     ) -> Result<(), LinkError> {
         loop {
-            let (store, flow, _) = self.link(link_token).await?;
+            let (store, flow, _) = self.own_link(link_token, person).await?;
             let (other, browser_digest) = match &flow.status {
                 FlowStatus::OtherAccount {
                     other,
@@ -94,6 +96,7 @@ impl Owner {
         let identity = Identity {
             id: other.account_id,
             label: other.account.clone(),
+            verified_email: None,
         };
         let placed = self
             .placed(store, &flow, identity, other.grant, None)
@@ -145,6 +148,7 @@ impl Owner {
         let identity = Identity {
             id: other.account_id.clone(),
             label: other.account.clone(),
+            verified_email: None,
         };
         if !self.is_connected(flow, &identity).await {
             let refresh_token = other.grant.refresh_token.as_ref();

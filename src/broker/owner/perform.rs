@@ -69,6 +69,7 @@ impl Owner {
                 Answer::Record
             }
             Operation::Audit { query } => Answer::Audit(self.audit(query).await?),
+            Operation::Activity { caller } => Answer::Activity(self.activity(&caller).await?),
             Operation::VerifyAudit { noted } => {
                 Answer::VerifyAudit(self.verify_audit(noted).await?)
             }

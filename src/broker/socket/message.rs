@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::{AuditPage, AuditQuery, Event, Hex, Point, Verdict};
 use crate::broker::{
-    Access, Begun, Checkup, ConnectionView, Disconnected, ErrorKind, FlowOutcome, Imported,
-    KeyedAttempt, KeyedEnd, Renamed, Requirement, RevokedUser,
+    Access, Activity, Begun, Checkup, ConnectionView, Disconnected, ErrorKind, FlowOutcome,
+    Imported, KeyedAttempt, KeyedEnd, Renamed, Requirement, RevokedUser,
 };
 use crate::caller::Caller;
 use crate::store::alias::Alias;
@@ -122,6 +122,9 @@ pub(in crate::broker) enum Operation {
     Audit {
         query: AuditQuery,
     },
+    Activity {
+        caller: Caller,
+    },
     VerifyAudit {
         noted: Option<Point>,
     },
@@ -177,6 +180,7 @@ pub(in crate::broker) enum Answer {
     RevokeUser(RevokedUser),
     Record,
     Audit(AuditPage),
+    Activity(Activity),
     VerifyAudit(Verdict),
     User(Hex<16>),
     Checkup(Box<Checkup>),

@@ -451,8 +451,8 @@ const MISTAKES: &[Mistake] = &[
     ),
     (
         File,
-        "policy:\n  require_matching_email: true\n",
-        &[":2: policy.require_matching_email is not supported by this version"],
+        "policy:\n  require_matching_email: maybe\n",
+        &[":2: policy.require_matching_email must be true or false"],
     ),
     (
         File,

@@ -1,7 +1,12 @@
+use std::collections::BTreeSet;
+
 use axum::body::to_bytes;
+use jiff::Timestamp;
 
 use super::*;
-use crate::broker::BrokerError;
+use crate::broker::{
+    Activity, BrokerError, ConnectionId, ConnectionState, ConnectionView, Disconnected,
+};
 
 fn page() -> ConnectPage {
     let line = |text: &str, scope: &str| ScopeLine {
@@ -17,8 +22,15 @@ fn page() -> ConnectPage {
             line("Send mail as you", "https://mail.example/send"),
         ],
         client_name: Some("Claude Code".to_owned()),
-        user: Caller::local().to_string(),
         reconnect: false,
+    }
+}
+
+/// The user of this computer.
+fn me() -> Visitor {
+    Visitor {
+        caller: Caller::local(),
+        email: None,
     }
 }
 
@@ -55,6 +67,62 @@ fn settled(kept: bool) -> Ending {
     }
 }
 
+/// A connection whose names somebody else chose.
+fn view(name: &str) -> ConnectionView {
+    ConnectionView {
+        id: ConnectionId([7; 8]),
+        provider_id: "google".to_owned(),
+        provider: name.to_owned(),
+        account_id: "1".to_owned(),
+        account: name.to_owned(),
+        alias: None,
+        is_default: true,
+        asked: BTreeSet::new(),
+        scopes: BTreeSet::from([name.to_owned()]),
+        state: ConnectionState::NeedsReconnect {
+            reason: name.to_owned(),
+        },
+        expires_at: None,
+        refreshable: true,
+        connected_at: Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn taken_back(name: &str) -> Disconnected {
+    Disconnected {
+        connection: view(name),
+        revoked: Ok(true),
+    }
+}
+
+/// The page of a person's own, with a connection and a call.
+fn own_page(visitor: &Visitor, name: &str) -> Response {
+    let call = serde_json::json!({
+        "number": 1,
+        "at": "2026-11-23T12:00:00Z",
+        "kind": "call",
+        "outcome": "finished",
+        "request": "0".repeat(32),
+        "user": "0".repeat(32),
+        "client": name,
+        "tool": name,
+        "account": name,
+    });
+    let connections = [view(name)];
+    let activity = Activity {
+        calls: vec![serde_json::from_value(call).unwrap()],
+        ..Activity::default()
+    };
+    let shown = own::Shown {
+        visitor,
+        connections: &connections,
+        activity: &activity,
+        providers: &[],
+        offers: &[],
+    };
+    own::page(&shown, "csrf")
+}
+
 /// Every page there is, under a name.
 fn all() -> Vec<(&'static str, Response)> {
     let declined = Ending::Declined {
@@ -69,24 +137,24 @@ fn all() -> Vec<(&'static str, Response)> {
     let mut bare = page();
     bare.scopes.clear();
     let mut pages = vec![
-        ("connect", connect(&page(), "csrf")),
-        ("connect-more", connect(&more, "csrf")),
-        ("connect-again", connect(&again, "csrf")),
-        ("connect-bare", connect(&bare, "csrf")),
-        ("connected", ending(&connected(&[]), "link", "csrf")),
+        ("connect", connect(&page(), &me(), "csrf")),
+        ("connect-more", connect(&more, &me(), "csrf")),
+        ("connect-again", connect(&again, &me(), "csrf")),
+        ("connect-bare", connect(&bare, &me(), "csrf")),
+        ("connected", ending(&connected(&[]), "link", "csrf", false)),
         (
             "connected-partly",
-            ending(&connected(&["Send mail as you"]), "link", "csrf"),
+            ending(&connected(&["Send mail as you"]), "link", "csrf", false),
         ),
-        ("declined", ending(&declined, "link", "csrf")),
+        ("declined", ending(&declined, "link", "csrf", false)),
         (
             "other-account",
-            ending(&other("bob@example.com"), "link", "csrf"),
+            ending(&other("bob@example.com"), "link", "csrf", false),
         ),
-        ("kept", ending(&settled(true), "link", "csrf")),
-        ("not-kept", ending(&settled(false), "link", "csrf")),
-        ("failed", ending(&failed(false), "link", "csrf")),
-        ("failed-again", ending(&failed(true), "link", "csrf")),
+        ("kept", ending(&settled(true), "link", "csrf", false)),
+        ("not-kept", ending(&settled(false), "link", "csrf", false)),
+        ("failed", ending(&failed(false), "link", "csrf", false)),
+        ("failed-again", ending(&failed(true), "link", "csrf", false)),
         ("unfinished", unfinished("link")),
         ("unknown", unknown_link()),
         ("gone", link_refused(&LinkError::Gone)),
@@ -97,6 +165,22 @@ fn all() -> Vec<(&'static str, Response)> {
         ("not-ours", not_from_our_page()),
         ("misdirected", misdirected()),
         ("refused", refused(StatusCode::BAD_REQUEST)),
+        ("own", own_page(&me(), "ada")),
+        ("disconnect", own::ask_disconnect(&view("ada"), "csrf")),
+        ("disconnected", own::disconnected(&taken_back("ada"))),
+        ("not-connected", own::not_connected()),
+        ("not-an-alias", own::not_an_alias("An alias is short.")),
+        ("not-from-own-page", own::not_from_our_page()),
+        ("not-connectable", own::failed(&BrokerError::TooManyFlows)),
+        ("sign-in", sign_in::offer(&["https://id.example", "static"])),
+        ("other-person", link_refused(&LinkError::OtherPerson)),
+        ("sign-in-over", sign_in::over()),
+        ("sign-in-unknown", sign_in::unknown()),
+        ("sign-in-not-ours", sign_in::not_ours()),
+        ("sign-in-other-issuer", sign_in::other_issuer()),
+        ("sign-in-declined", sign_in::declined()),
+        ("sign-in-unavailable", sign_in::unavailable()),
+        ("sign-in-not-accepted", sign_in::not_accepted()),
     ];
     pages.extend(
         [
@@ -177,7 +261,6 @@ async fn what_others_chose_is_escaped_everywhere() {
     page.provider = PAYLOAD.to_owned();
     page.account = Some(PAYLOAD.to_owned());
     page.client_name = Some(PAYLOAD.to_owned());
-    page.user = PAYLOAD.to_owned();
     page.scopes[0].text = PAYLOAD.to_owned();
     page.scopes[0].scope = PAYLOAD.to_owned();
     let endings = [
@@ -206,8 +289,17 @@ async fn what_others_chose_is_escaped_everywhere() {
             again: false,
         },
     ];
-    let mut pages = vec![connect(&page, "csrf")];
-    pages.extend(endings.iter().map(|one| ending(one, "link", "csrf")));
+    let visitor = Visitor {
+        caller: Caller::verified("https://id.example", PAYLOAD),
+        email: None,
+    };
+    let mut pages = vec![
+        connect(&page, &visitor, "csrf"),
+        own_page(&visitor, PAYLOAD),
+        own::ask_disconnect(&view(PAYLOAD), "csrf"),
+        own::disconnected(&taken_back(PAYLOAD)),
+    ];
+    pages.extend(endings.iter().map(|one| ending(one, "link", "csrf", false)));
     for response in pages {
         let html = text(response).await;
         assert!(!html.contains("<img"), "{html}");
@@ -217,7 +309,7 @@ async fn what_others_chose_is_escaped_everywhere() {
 
 #[tokio::test]
 async fn the_connect_page_says_who_asks_for_what_and_for_whom() {
-    let html = text(connect(&page(), "CSRF-TOKEN")).await;
+    let html = text(connect(&page(), &me(), "CSRF-TOKEN")).await;
     for needed in [
         "Connect Google to Valetkey",
         "An app calling itself “<bdi>Claude Code</bdi>”",
@@ -238,14 +330,20 @@ async fn new_permissions_are_marked_in_words_next_to_old_ones() {
     let mut page = page();
     page.reconnect = true;
     page.scopes[0].new = false;
-    let html = text(connect(&page, "csrf")).await;
+    let html = text(connect(&page, &me(), "csrf")).await;
     assert_eq!(html.matches("<strong>(new)</strong>").count(), 1);
     assert!(html.contains("Send mail as you <strong>(new)</strong>"));
 }
 
 #[tokio::test]
 async fn the_result_page_names_the_account_and_what_was_not_granted() {
-    let html = text(ending(&connected(&["Send mail as you"]), "link", "csrf")).await;
+    let html = text(ending(
+        &connected(&["Send mail as you"]),
+        "link",
+        "csrf",
+        false,
+    ))
+    .await;
     for needed in [
         "Connected as alice@example.com.",
         "You did not grant",
@@ -254,7 +352,7 @@ async fn the_result_page_names_the_account_and_what_was_not_granted() {
         assert!(html.contains(needed), "{needed}");
     }
     assert!(
-        !text(ending(&connected(&[]), "link", "csrf"))
+        !text(ending(&connected(&[]), "link", "csrf", false))
             .await
             .contains("You did not grant")
     );
@@ -262,7 +360,13 @@ async fn the_result_page_names_the_account_and_what_was_not_granted() {
 
 #[tokio::test]
 async fn the_page_about_another_account_names_both_and_offers_both_ways() {
-    let html = text(ending(&other("bob@example.com"), "TOKEN", "CSRF-TOKEN")).await;
+    let html = text(ending(
+        &other("bob@example.com"),
+        "TOKEN",
+        "CSRF-TOKEN",
+        false,
+    ))
+    .await;
     for needed in [
         "as <strong><bdi>bob@example.com</bdi></strong>, but <strong><bdi>ada@example.com</bdi>",
         "value=\"CSRF-TOKEN\"",
@@ -272,7 +376,7 @@ async fn the_page_about_another_account_names_both_and_offers_both_ways() {
         assert!(html.contains(needed), "{needed}: {html}");
     }
     for kept in [true, false] {
-        let html = text(ending(&settled(kept), "TOKEN", "csrf")).await;
+        let html = text(ending(&settled(kept), "TOKEN", "csrf", false)).await;
         assert!(html.contains("ada@example.com is what your app still waits for"));
         assert!(html.contains("href=\"/connect/TOKEN\""), "the link goes on");
         let said = "bob@example.com is connected as a further account";
@@ -283,12 +387,12 @@ async fn the_page_about_another_account_names_both_and_offers_both_ways() {
 #[tokio::test]
 async fn a_failure_that_can_be_tried_again_leads_back_to_the_connect_page() {
     assert!(
-        text(ending(&failed(true), "TOKEN", "csrf"))
+        text(ending(&failed(true), "TOKEN", "csrf", false))
             .await
             .contains("href=\"/connect/TOKEN\"")
     );
     assert!(
-        !text(ending(&failed(false), "TOKEN", "csrf"))
+        !text(ending(&failed(false), "TOKEN", "csrf", false))
             .await
             .contains("href")
     );

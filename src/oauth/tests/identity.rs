@@ -12,6 +12,15 @@ fn of(id: &str, label: &str) -> Identity {
     Identity {
         id: id.to_owned(),
         label: label.to_owned(),
+        verified_email: None,
+    }
+}
+
+/// The same, of an account whose address the provider verified.
+fn verified(identity: Identity, email: &str) -> Identity {
+    Identity {
+        verified_email: Some(email.to_owned()),
+        ..identity
     }
 }
 
@@ -21,7 +30,22 @@ async fn each_provider_says_who_was_connected() {
         (
             "google",
             r#"{"sub":"1071","email":"me@example.com","email_verified":true}"#,
+            verified(of("1071", "me@example.com"), "me@example.com"),
+        ),
+        (
+            "google",
+            r#"{"id":"1071","email":"me@example.com","verified_email":true}"#,
+            verified(of("1071", "me@example.com"), "me@example.com"),
+        ),
+        (
+            "google",
+            r#"{"sub":"1071","email":"me@example.com","email_verified":false}"#,
             of("1071", "me@example.com"),
+        ),
+        (
+            "hooli",
+            r#"{"sub":"7","email":"me@example.com","email_verified":"true"}"#,
+            of("7", "me@example.com"),
         ),
         (
             "slack",
