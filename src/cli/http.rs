@@ -7,12 +7,13 @@ use std::sync::Arc;
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::builtin::connections_connect;
 use crate::caller::Caller;
 use crate::cli::app::App;
 use crate::cli::output::Usage;
 use crate::cli::signals;
 use crate::config::{Config, Server};
-use crate::consent;
+use crate::consent::{self, People};
 use crate::mcp::handler::Shared;
 use crate::mcp::http::{Endpoint, Gate};
 use crate::resource_server::ResourceServer;
@@ -52,17 +53,20 @@ pub async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> {
     let stop = signals::end()?;
     let server = &app.config.server;
     let shared = Arc::new(Shared::new(app.toolbox()));
-    let gate = match &server.auth {
+    let (gate, people) = match &server.auth {
         Some(auth) => {
             let resource = server.public_url.join("mcp")?;
             let (http, clock) = (app.http.clone(), app.clock.clone());
-            Gate::Bearer(ResourceServer::new(auth, resource, http, clock))
+            let resource_server = ResourceServer::new(auth, resource, http, clock);
+            let people = People::SignIn(resource_server.clone());
+            (Gate::Bearer(resource_server), people)
         }
-        None => Gate::Open(Caller::local()),
+        None => (Gate::Open(Caller::local()), People::Local(Caller::local())),
     };
     let endpoint = Endpoint::new(shared, gate, &server.public_url, &server.listen);
     let endpoint = Arc::new(endpoint);
-    let pages = consent::router(app.broker.clone());
+    let offers = connections_connect::offers(app.broker.providers(), &app.tools);
+    let pages = consent::server_router(app.broker.clone(), people, offers);
     let port = Port::new(endpoint.router(pages, &server.listen), CONNECTIONS);
     port.listen(listener)?;
     let operator = operator.map(|listener| for_operator(&endpoint, listener));

@@ -126,7 +126,8 @@ fn the_vaults_of_the_local_user_and_of_an_http_server_are_not_mixed() {
         text.replace(store.to_str().unwrap(), local.to_str().unwrap()),
     )
     .unwrap();
-    let ended = command(&home, &shared).output().unwrap();
+    let mut command = command(&home, &shared);
+    let ended = command.args(["--bind", "127.0.0.1:0"]).output().unwrap();
     assert_ne!(ended.status.code(), Some(0));
     let said = String::from_utf8(ended.stderr).unwrap();
     assert!(
