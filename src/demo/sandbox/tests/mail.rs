@@ -40,6 +40,7 @@ impl Trial {
             zone: TimeZone::UTC,
             allowed: Arc::default(),
             waits: Waits::default(),
+            answered: Arc::new(|_| {}),
         });
         tool.run(api, arguments).await
     }
