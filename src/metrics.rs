@@ -181,7 +181,7 @@ pub fn rejected(why: Rejected) {
 }
 
 /// Counts a call of `tool`, which is one of this server's.
-pub fn call(tool: &str, outcome: &'static str, took: Duration) {
+pub fn call(tool: &str, outcome: &'static str, duration: Duration) {
     if let Some(metrics) = METRICS.get() {
         let call = Call {
             tool: tool.to_owned(),
@@ -190,7 +190,7 @@ pub fn call(tool: &str, outcome: &'static str, took: Duration) {
         metrics.calls.get_or_create(&call).inc();
         let tool = Tool { tool: call.tool };
         let durations = metrics.call_durations.get_or_create(&tool);
-        durations.observe(took.as_secs_f64());
+        durations.observe(duration.as_secs_f64());
     }
 }
 

@@ -292,7 +292,7 @@ impl ServerHandler for Handler {
             "broken" | "cancelled" => self.user.get().map(ToString::to_string),
             _ => self.user().await,
         };
-        observed.end(user, outcome);
+        observed.end(user.as_deref(), outcome);
         answer
     }
 

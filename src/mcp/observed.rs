@@ -52,7 +52,7 @@ impl<'a> Observed<'a> {
     }
 
     /// The call is answered.
-    pub(super) fn end(mut self, user: Option<String>, outcome: &'static str) {
+    pub(super) fn end(mut self, user: Option<&str>, outcome: &'static str) {
         let took = self.began.elapsed();
         metrics::call(self.tool.name(), outcome, took);
         if let Some(span) = &mut self.span {

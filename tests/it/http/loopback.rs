@@ -88,7 +88,7 @@ async fn the_next_server_goes_on_with_the_link_of_the_last() {
     let port = server.url.rsplit(':').next().unwrap().parse().unwrap();
     let home = std::mem::replace(&mut server.home, tempfile::TempDir::new().unwrap());
     let sandbox = Sandbox::start(SandboxSettings::default()).await.unwrap();
-    let next = HttpServer::start(home, sandbox, port, "").await;
+    let next = HttpServer::start(home, sandbox, port, "");
     Person::new().follow(&link_of(&asked)).await.unwrap();
     assert_finished(&next.call("", &retry(&search(), &asked, "accept")).await);
 }

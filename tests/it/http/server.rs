@@ -13,6 +13,7 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
+use valetkey::audit::Hex;
 use valetkey::demo::sandbox::{Sandbox, SandboxSettings};
 use valetkey::http::Http;
 
@@ -53,11 +54,11 @@ impl HttpServer {
     pub(crate) async fn with(more: &str) -> Self {
         let home = TempDir::new().unwrap();
         let sandbox = Sandbox::start(SandboxSettings::default()).await.unwrap();
-        Self::start(home, sandbox, free_port(), more).await
+        Self::start(home, sandbox, free_port(), more)
     }
 
     /// On this port, for a server that is known there.
-    pub(crate) async fn start(home: TempDir, sandbox: Sandbox, port: u16, more: &str) -> Self {
+    pub(crate) fn start(home: TempDir, sandbox: Sandbox, port: u16, more: &str) -> Self {
         let tokens = home.path().join("tokens");
         fs::write(&tokens, static_tokens()).unwrap();
         fs::set_permissions(&tokens, fs::Permissions::from_mode(0o600)).unwrap();
@@ -210,8 +211,7 @@ pub(crate) fn command(home: &Path, config: &Path) -> Command {
 fn static_tokens() -> String {
     let line = |user: &str, token: &str| {
         let digest = Sha256::digest(token);
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{user} {hex}\n")
+        format!("{user} {}\n", Hex::<32>(digest.into()))
     };
     line("ada", ADA) + &line("bob", BOB)
 }

@@ -69,7 +69,9 @@ fn spans_of(requests: impl FnOnce(&Host, &HttpServer<'_>)) -> (Vec<Span>, Vec<u8
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn attribute(span: &Span, key: &str) -> Value {
