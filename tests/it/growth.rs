@@ -11,7 +11,6 @@ use tokio::task::JoinSet;
 use valetkey::broker::{Access, Broker};
 use valetkey::call::{Call, Calls, Confirmations};
 use valetkey::caller::Caller;
-use valetkey::demo::browser::Person;
 use valetkey::demo::sandbox::faults::{Endpoint, Fault, Times};
 use valetkey::demo::sandbox::{SandboxSettings, Site};
 use valetkey::http::Http;
@@ -20,7 +19,7 @@ use valetkey_toolkits::waits::Waits;
 
 use crate::copy;
 use crate::rounds::rounds;
-use crate::world::{Process, READ, World, google, load};
+use crate::world::{Process, READ, World, google, load, sign_in};
 
 fn user(number: usize) -> Caller {
     Caller::verified("https://id.example.test", format!("user-{number}"))
@@ -57,15 +56,16 @@ async fn links_of_a_thousand_users_finished_at_once_are_all_stored() {
         links.push(link(&process.broker, &user(number)).await);
     }
     let mut people = JoinSet::new();
-    for link in links {
-        people.spawn(async move { Person::new().follow(&link).await.unwrap() });
-        // As many as there are connections at the listener.
+    for (number, link) in links.into_iter().enumerate() {
+        let broker = process.broker.clone();
+        people.spawn(async move { sign_in(&broker, &user(number), &link).await });
+        // As many at a time as the callback port takes.
         if people.len() >= 48 {
             people.join_next().await.unwrap().unwrap();
         }
     }
-    while let Some(journey) = people.join_next().await {
-        assert!(journey.unwrap().last().status.is_success());
+    while let Some(signed_in) = people.join_next().await {
+        signed_in.unwrap();
     }
     for number in 0..users {
         let access = process.broker.access(&user(number), &google(&[READ])).await;
@@ -85,7 +85,7 @@ async fn a_vault_left_in_the_middle_of_many_sign_ins_opens_with_every_finished_o
     for number in 0..USERS {
         let link = link(&process.broker, &user(number)).await;
         if number % 2 == 0 {
-            Person::new().follow(&link).await.unwrap();
+            sign_in(&process.broker, &user(number), &link).await;
             finished.push(number);
         }
     }
@@ -206,7 +206,7 @@ async fn a_rate_limit_on_one_users_call_holds_up_nobody_else() {
     };
     for number in [1, 2] {
         let link = link(&process.broker, &user(number)).await;
-        Person::new().follow(&link).await.unwrap();
+        sign_in(&process.broker, &user(number), &link).await;
     }
     let limited = Fault::RateLimited("3");
     let sandbox = &world.sandbox;

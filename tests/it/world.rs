@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use secrecy::SecretString;
 use tempfile::TempDir;
-use valetkey::broker::{Access, Broker, ConnectionView, Consent, Granted, Requirement, Settings};
+use valetkey::broker::{
+    Access, Broker, Callback, ConnectionView, Consent, Granted, Requirement, Settings, Visitor,
+};
 use valetkey::caller::Caller;
 use valetkey::clock::Clock;
 use valetkey::config::Config;
@@ -23,6 +26,33 @@ use crate::frames::contents;
 pub(crate) const READ: &str = "https://www.googleapis.com/auth/gmail.readonly";
 /// A scope of the sandbox's Google that `gmail_send_email` needs.
 pub(crate) const SEND: &str = "https://www.googleapis.com/auth/gmail.send";
+
+/// Follows a link as its caller, whom the callback port does not know.
+pub(crate) async fn sign_in(broker: &Broker, caller: &Caller, link: &str) {
+    let token = link.rsplit_once('/').unwrap().1;
+    let (link, cookie) = (SecretString::from(token), SecretString::from("cookie"));
+    let provider = broker.begin(&link, &cookie, caller).await.unwrap();
+    let mut person = Person::new().stop_before_callback();
+    let journey = person.follow(provider.as_str()).await.unwrap();
+    let back = journey.stopped_before.unwrap();
+    let parameter = |name: &str| {
+        let value = back.query_pairs().find(|(key, _)| key == name);
+        value.map(|(_, value)| value.into_owned())
+    };
+    let callback = Callback {
+        provider_id: "google".to_owned(),
+        cookie: Some(cookie),
+        visitor: Some(Visitor {
+            caller: caller.clone(),
+            email: None,
+        }),
+        state: parameter("state").map(SecretString::from),
+        code: parameter("code").map(SecretString::from),
+        error: None,
+        iss: parameter("iss"),
+    };
+    broker.callback(callback).await.unwrap();
+}
 
 /// A sandbox and a home directory. Brokers and servers made from it share both, as processes do.
 pub(crate) struct World {

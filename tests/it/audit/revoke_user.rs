@@ -1,10 +1,9 @@
 //! Taking back all that a user has.
 
-use secrecy::SecretString;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use valetkey::audit::{AuditKind, AuditOutcome, AuditQuery, AuditRecord};
-use valetkey::broker::{Access, Callback, FlowOutcome, Requirement, Visitor};
+use valetkey::broker::{Access, FlowOutcome, Requirement};
 use valetkey::caller::Caller;
 use valetkey::demo::browser::Person;
 use valetkey::demo::sandbox::Site;
@@ -13,7 +12,7 @@ use valetkey::demo::sandbox::faults::{Endpoint, Fault, Times};
 use crate::audit::{command, records, told};
 use crate::host::{Host, search};
 use crate::session::{Era, Session, find_mail, read_channel};
-use crate::world::{Process, READ, SEND, World, google};
+use crate::world::{Process, READ, SEND, World, google, sign_in};
 
 async fn link(process: &Process, caller: &Caller, requirement: &Requirement) -> String {
     match process.broker.access(caller, requirement).await.unwrap() {
@@ -32,33 +31,6 @@ async fn log_of(process: &Process) -> Vec<AuditRecord> {
     records
 }
 
-/// Follows a link as its caller, whom the callback port does not know.
-async fn sign_in(process: &Process, caller: &Caller, link: &str) {
-    let token = link.rsplit_once('/').unwrap().1;
-    let (link, cookie) = (SecretString::from(token), SecretString::from("cookie"));
-    let provider = process.broker.begin(&link, &cookie, caller).await.unwrap();
-    let mut person = Person::new().stop_before_callback();
-    let journey = person.follow(provider.as_str()).await.unwrap();
-    let back = journey.stopped_before.unwrap();
-    let parameter = |name: &str| {
-        let value = back.query_pairs().find(|(key, _)| key == name);
-        value.map(|(_, value)| value.into_owned())
-    };
-    let callback = Callback {
-        provider_id: "google".to_owned(),
-        cookie: Some(cookie),
-        visitor: Some(Visitor {
-            caller: caller.clone(),
-            email: None,
-        }),
-        state: parameter("state").map(SecretString::from),
-        code: parameter("code").map(SecretString::from),
-        error: None,
-        iss: parameter("iss"),
-    };
-    process.broker.callback(callback).await.unwrap();
-}
-
 #[tokio::test]
 async fn all_connections_and_links_of_the_user_are_gone_and_nobody_elses() {
     let world = World::new().await;
@@ -71,7 +43,7 @@ async fn all_connections_and_links_of_the_user_are_gone_and_nobody_elses() {
     };
     for caller in [&ada, &bob] {
         let link = link(&process, caller, &google(&[READ])).await;
-        sign_in(&process, caller, &link).await;
+        sign_in(&process.broker, caller, &link).await;
     }
     let pending = link(&process, &ada, &slack).await;
     link(&process, &bob, &slack).await;
