@@ -1,5 +1,8 @@
 //! What this server answers to which request.
 
+#[cfg(feature = "conformance")]
+pub(super) mod conformance;
+
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -55,6 +58,9 @@ pub struct Shared {
     closing: CancellationToken,
     /// The only client has gone: nobody reads an answer any more.
     gone: CancellationToken,
+    /// Whether the fixtures of the conformance suite are served.
+    #[cfg(feature = "conformance")]
+    fixtures: bool,
 }
 
 /// The server side of one caller. Clones share it.
@@ -104,6 +110,18 @@ impl Shared {
             resumed: AtomicBool::new(false),
             closing: CancellationToken::new(),
             gone: CancellationToken::new(),
+            #[cfg(feature = "conformance")]
+            fixtures: false,
+        }
+    }
+
+    /// Serves the fixtures of the conformance suite over HTTP too, if `wanted`.
+    #[cfg(feature = "conformance")]
+    #[must_use]
+    pub fn with_fixtures(self, wanted: bool) -> Self {
+        Self {
+            fixtures: wanted,
+            ..self
         }
     }
 

@@ -19,7 +19,7 @@ use valetkey::demo::form::forms;
 use crate::world::free_port;
 
 /// Nothing that a counterpart does takes this long; a test that waits for more has failed.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Who signs in at the emulators.
 pub(crate) const ADA: &str = "ada@example.com";
@@ -37,10 +37,11 @@ pub(crate) fn place(name: &str) -> PathBuf {
     path
 }
 
-/// A script of `tests/peers` that Node.js runs.
+/// A script of `tests/peers` that Node.js runs, in the version of `requirements.txt`: the newest that
+/// a system has can be too old for some.
 pub(crate) fn node(script: &str) -> Command {
     place("node_modules");
-    let mut command = Command::new("node");
+    let mut command = Command::new(place(".venv/bin/node"));
     command.arg(place(script));
     command
 }
