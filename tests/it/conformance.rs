@@ -7,8 +7,8 @@ use std::process::Stdio;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::http::server::HttpServer;
 use crate::peers::{node, place};
-use crate::served::Served;
 
 /// The suite cannot look at this without a tool that breaks off its own stream, and does not score it.
 const UNSEEN: &str = "server-server-sse-polling-";
@@ -33,13 +33,11 @@ fn warnings(results: &Path) -> Vec<String> {
 /// All that the suite scores for this revision passes, but for the lines of
 /// `conformance-expected.yaml`, which fail.
 async fn conforms_to(revision: &str) {
-    let home = TempDir::new().unwrap();
+    let server = HttpServer::with_fixtures().await;
     let results = TempDir::new().unwrap();
-    let arguments = ["http", "--conformance", "--bind", "127.0.0.1:0"];
-    let server = Served::start(home.path(), &arguments).await;
 
     let suite = node("node_modules/@modelcontextprotocol/conformance/dist/index.js")
-        .args(["server", "--url", &server.mcp])
+        .args(["server", "--url", &format!("{}/mcp", server.url)])
         .args(["--requirements", revision])
         .arg("--expected-failures")
         .arg(place("conformance-expected.yaml"))

@@ -19,7 +19,7 @@ use valetkey::demo::form::forms;
 use crate::world::free_port;
 
 /// Nothing that a counterpart does takes this long; a test that waits for more has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Who signs in at the emulators.
 pub(crate) const ADA: &str = "ada@example.com";
@@ -251,6 +251,20 @@ impl Client {
             .arg(&emulators.config)
             .arg("stdio")
             .env("HOME", emulators.home.path());
+        Self::with(command).await
+    }
+
+    /// The same for `valetkey http` at this address.
+    pub(crate) async fn over_http(script: &str, mode: &str, elicitation: &str, url: &str) -> Self {
+        let mut command = match script {
+            "client.mjs" => node(script),
+            _ => python(script),
+        };
+        command.args([mode, elicitation, url]);
+        Self::with(command).await
+    }
+
+    async fn with(command: Command) -> Self {
         let mut peer = Peer::start(command);
         let tools = peer.line().await["tools"].take();
         assert!(tools.as_array().unwrap().contains(&json!("gmail_search")));
@@ -262,6 +276,16 @@ impl Client {
 
     /// One call as the user sees it. Whenever the client shows a link, Ada follows it.
     pub(crate) async fn call(&mut self, tool: &str, arguments: Value) -> Value {
+        self.call_and(tool, arguments, sign_in).await
+    }
+
+    /// The same with a person who follows links in a way of their own.
+    pub(crate) async fn call_and(
+        &mut self,
+        tool: &str,
+        arguments: Value,
+        follow: impl AsyncFn(&str),
+    ) -> Value {
         self.peer
             .say(&json!({ "tool": tool, "arguments": arguments }))
             .await;
@@ -270,7 +294,7 @@ impl Client {
             let Some(link) = told["link"].as_str() else {
                 return told["result"].take();
             };
-            sign_in(link).await;
+            follow(link).await;
             self.links.push(link.to_owned());
         }
     }

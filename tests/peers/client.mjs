@@ -1,6 +1,7 @@
 // A client made with the official TypeScript SDK, in the manner of client.py:
-// node client.mjs MODE ELICITATION COMMAND [ARG...]. MODE `auto` and `legacy` are those of the
-// second generation (@modelcontextprotocol/client); `v1` is the first (@modelcontextprotocol/sdk).
+// node client.mjs MODE ELICITATION SERVER, where SERVER is COMMAND [ARG...] for stdio, or a URL. MODE
+// `auto` and `legacy` are those of the second generation (@modelcontextprotocol/client); `v1` is the
+// first (@modelcontextprotocol/sdk).
 import { createInterface } from "node:readline";
 
 const [mode, elicitation, command, ...args] = process.argv.slice(2);
@@ -17,16 +18,23 @@ let client, transport;
 if (mode === "v1") {
   const { Client } = await import("@modelcontextprotocol/sdk/client/index.js");
   const { StdioClientTransport } = await import("@modelcontextprotocol/sdk/client/stdio.js");
+  const { StreamableHTTPClientTransport } = await import(
+    "@modelcontextprotocol/sdk/client/streamableHttp.js"
+  );
   const { ElicitRequestSchema } = await import("@modelcontextprotocol/sdk/types.js");
   client = new Client(info, { capabilities });
   if (elicitation === "url") client.setRequestHandler(ElicitRequestSchema, elicited);
-  transport = new StdioClientTransport({ command, args });
+  transport = args.length
+    ? new StdioClientTransport({ command, args })
+    : new StreamableHTTPClientTransport(new URL(command));
 } else {
-  const { Client } = await import("@modelcontextprotocol/client");
+  const { Client, StreamableHTTPClientTransport } = await import("@modelcontextprotocol/client");
   const { StdioClientTransport } = await import("@modelcontextprotocol/client/stdio");
   client = new Client(info, { capabilities, versionNegotiation: { mode } });
   if (elicitation === "url") client.setRequestHandler("elicitation/create", elicited);
-  transport = new StdioClientTransport({ command, args });
+  transport = args.length
+    ? new StdioClientTransport({ command, args })
+    : new StreamableHTTPClientTransport(new URL(command));
 }
 
 await client.connect(transport);

@@ -1,4 +1,5 @@
-"""A client made with the official Python SDK: client.py MODE ELICITATION COMMAND [ARG...].
+"""A client made with the official Python SDK: client.py MODE ELICITATION SERVER, where SERVER is
+COMMAND [ARG...] for stdio, or a URL.
 
 MODE is `legacy` (handshake, 2025-11-25) or `auto` (server/discover, 2026-07-28). ELICITATION is
 `url`, which answers every URL elicitation with `accept` after telling the link, or `none`. Each line
@@ -26,7 +27,7 @@ async def elicited(_context: ClientRequestContext, params: ElicitRequestParams) 
 
 async def main():
     mode, elicitation, command, *args = sys.argv[1:]
-    server = StdioServerParameters(command=command, args=args)
+    server = StdioServerParameters(command=command, args=args) if args else command
     callback = elicited if elicitation == "url" else None
     async with Client(server, mode=mode, elicitation_callback=callback) as client:
         tell({"tools": [tool.name for tool in (await client.list_tools()).tools]})
