@@ -5,9 +5,11 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use valetkey::demo::sandbox::{Sandbox, SandboxSettings};
 
 use crate::http::server::HttpServer;
 use crate::peers::{Client, Peer, node};
+use crate::world::free_port;
 
 /// Follows a link in the browser, and allows what it asks for.
 async fn click(link: &str) {
@@ -70,6 +72,58 @@ async fn the_typescript_sdk_calls_over_http_in_both_eras_and_generations() {
 async fn fastmcp_calls_over_http_in_both_eras() {
     for mode in ["legacy", "auto"] {
         calls("fastmcp_client.py", mode).await;
+    }
+}
+
+/// The sign-in at an authorization server that is not ours, found from the endpoint's 401 (RFC 9728,
+/// RFC 8414), with a client that registers itself (RFC 7591); then a call.
+async fn signs_in(script: &str, mode: &str) {
+    let port = free_port();
+    let resource = format!("http://127.0.0.1:{port}/mcp");
+    let mut command = node("authorization-server.mjs");
+    command.args([
+        "http://127.0.0.1/oauth/callback/known",
+        &resource,
+        "x:other",
+        "x:opaque",
+    ]);
+    let mut issuer = Peer::start(command);
+    let found = issuer.line().await;
+    let auth = format!(
+        "  auth:
+    issuers:
+      - issuer: {}
+        scopes: {{ read: mcp:read, write: mcp:write }}
+",
+        found["issuer"].as_str().unwrap()
+    );
+    let sandbox = Sandbox::start(SandboxSettings::default()).await.unwrap();
+    let _server = HttpServer::start(TempDir::new().unwrap(), sandbox, port, &auth).await;
+
+    let mut client = Client::over_http(script, mode, "url", &resource).await;
+
+    assert!(client.signed_in, "{script} {mode} was asked for nothing");
+    let listed = client.call("connections_list", json!({})).await;
+    assert_ne!(listed["isError"], true, "{listed}");
+    client.finish().await;
+}
+
+#[tokio::test]
+#[cfg_attr(
+    not(feature = "peers"),
+    ignore = "needs Node.js packages: run tests/run"
+)]
+async fn clients_find_the_authorization_server_sign_their_user_in_and_call() {
+    for (script, mode) in [
+        ("client.py", "legacy"),
+        ("client.py", "auto"),
+        ("client.mjs", "v1"),
+        ("client.mjs", "legacy"),
+        ("client.mjs", "auto"),
+        ("fastmcp_client.py", "legacy"),
+        ("fastmcp_client.py", "auto"),
+    ] {
+        signs_in(script, mode).await;
     }
 }
 

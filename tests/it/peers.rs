@@ -228,6 +228,8 @@ pub(crate) struct Client {
     peer: Peer,
     /// The links that it was asked to show, in their order.
     pub(crate) links: Vec<String>,
+    /// Whether its user had to sign in before anything else.
+    pub(crate) signed_in: bool,
 }
 
 impl Client {
@@ -266,11 +268,19 @@ impl Client {
 
     async fn with(command: Command) -> Self {
         let mut peer = Peer::start(command);
-        let tools = peer.line().await["tools"].take();
+        let mut told = peer.line().await;
+        let signed_in = told["authorize"].is_string();
+        if let Some(url) = told["authorize"].as_str() {
+            let callback = authorize(url).await;
+            peer.say(&json!({ "callback": callback })).await;
+            told = peer.line().await;
+        }
+        let tools = told["tools"].take();
         assert!(tools.as_array().unwrap().contains(&json!("gmail_search")));
         Self {
             peer,
             links: Vec::new(),
+            signed_in,
         }
     }
 
@@ -303,6 +313,20 @@ impl Client {
     pub(crate) async fn finish(self) {
         assert_eq!(self.peer.finish().await, Vec::<String>::new());
     }
+}
+
+/// Signs Ada in at `authorization-server.mjs`, and agrees. Where she is sent then.
+async fn authorize(url: &str) -> Url {
+    let mut person = Person::new().stop_before_callback();
+    let mut journey = person.open(Url::parse(url).unwrap()).await.unwrap();
+    let sign_in = [("login", "ada"), ("password", "any")];
+    person.submit(&mut journey, &sign_in).await.unwrap();
+    person.submit(&mut journey, &[]).await.unwrap();
+    let last = &journey.last().body;
+    journey
+        .stopped_before
+        .clone()
+        .unwrap_or_else(|| panic!("{last}"))
 }
 
 /// Follows a link of ours, and signs Ada in on the emulator's page, where each user has a form.

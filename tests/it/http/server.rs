@@ -82,7 +82,10 @@ impl HttpServer {
         let more = more.replace("TOKENS", tokens.to_str().unwrap());
         let rest = format!("server:\n  bind: 127.0.0.1:{port}\n{more}");
         let config = sandbox.write_config(home.path(), &rest).unwrap();
-        let mut child = command(home.path(), &config).args(arguments).spawn().unwrap();
+        let mut child = command(home.path(), &config)
+            .args(arguments)
+            .spawn()
+            .unwrap();
         let log = Arc::<Mutex<Vec<String>>>::default();
         let (told, listening) = std::sync::mpsc::channel();
         let errors = BufReader::new(child.stderr.take().unwrap());
