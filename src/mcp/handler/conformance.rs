@@ -239,23 +239,23 @@ fn fixture(request: &CallToolRequestParams) -> Option<Fixture> {
         "mimeType": "text/plain",
         "text": "This is an embedded resource.",
     } });
-    let name = || form("What is your name?", one("name", "string"));
+    let name = || form("What is your name?", &one("name", "string"));
     Some(match request.name.as_ref() {
-        "test_simple_text" | "test_logging_tool" | SCHEMA_TOOL => says(json!([said])),
-        "test_image_content" => says(json!([image])),
+        "test_simple_text" | "test_logging_tool" | SCHEMA_TOOL => says(&json!([said])),
+        "test_image_content" => says(&json!([image])),
         "test_audio_content" => {
-            says(json!([{ "type": "audio", "data": WAV, "mimeType": "audio/wav" }]))
+            says(&json!([{ "type": "audio", "data": WAV, "mimeType": "audio/wav" }]))
         }
-        "test_embedded_resource" => says(json!([embedded])),
-        "test_multiple_content_types" => says(json!([said, image, embedded])),
+        "test_embedded_resource" => says(&json!([embedded])),
+        "test_multiple_content_types" => says(&json!([said, image, embedded])),
         "test_error_handling" => {
             Fixture::Says(json!({ "resultType": "complete", "content": [said], "isError": true }))
         }
         "test_tool_with_progress" => Fixture::Progress,
         "test_sampling" => Fixture::Asks(sampling(&argument("prompt"))),
-        "test_elicitation" => Fixture::Asks(form(&argument("message"), one("username", "string"))),
-        "test_elicitation_sep1034_defaults" => Fixture::Asks(form("With defaults.", defaults())),
-        "test_elicitation_sep1330_enums" => Fixture::Asks(form("Of each kind.", enums())),
+        "test_elicitation" => Fixture::Asks(form(&argument("message"), &one("username", "string"))),
+        "test_elicitation_sep1034_defaults" => Fixture::Asks(form("With defaults.", &defaults())),
+        "test_elicitation_sep1330_enums" => Fixture::Asks(form("Of each kind.", &enums())),
         "test_input_required_result_elicitation" | "test_streaming_elicitation" => {
             Fixture::Needs(vec![json!({ "user_name": name() })])
         }
@@ -268,7 +268,7 @@ fn fixture(request: &CallToolRequestParams) -> Option<Fixture> {
         }
         "test_input_required_result_request_state"
         | "test_input_required_result_tampered_state" => {
-            let question = form("Please confirm", one("ok", "boolean"));
+            let question = form("Please confirm", &one("ok", "boolean"));
             Fixture::Needs(vec![json!({ "confirm": question })])
         }
         "test_input_required_result_multiple_inputs"
@@ -279,7 +279,7 @@ fn fixture(request: &CallToolRequestParams) -> Option<Fixture> {
         })]),
         "test_input_required_result_multi_round" => Fixture::Needs(vec![
             json!({ "step1": name() }),
-            json!({ "step2": form("What is your favorite color?", one("color", "string")) }),
+            json!({ "step2": form("What is your favorite color?", &one("color", "string")) }),
         ]),
         _ => return None,
     })
@@ -322,7 +322,7 @@ fn allowed(asked: &Value, context: &RequestContext<RoleServer>) -> Result<Value,
     Ok(Value::Object(asked))
 }
 
-fn form(message: &str, properties: Value) -> Value {
+fn form(message: &str, properties: &Value) -> Value {
     let required: Vec<_> = properties
         .as_object()
         .into_iter()
@@ -410,7 +410,7 @@ fn input_schema(tool: &str) -> Value {
     })
 }
 
-fn says(content: Value) -> Fixture {
+fn says(content: &Value) -> Fixture {
     Fixture::Says(json!({ "resultType": "complete", "content": content }))
 }
 
