@@ -52,7 +52,6 @@ async fn conforms_to(revision: &str) {
     let said = String::from_utf8_lossy(&suite.stdout);
     let summary = said.split("=== SUMMARY ===").nth(1);
     let summary = summary.unwrap_or_else(|| panic!("the suite did not finish: {suite:?}"));
-    println!("{summary}");
     assert!(suite.status.success(), "{summary}");
     assert_eq!(warnings(results.path()), Vec::<String>::new());
 }

@@ -98,7 +98,7 @@ async fn signs_in(script: &str, mode: &str) {
         found["issuer"].as_str().unwrap()
     );
     let sandbox = Sandbox::start(SandboxSettings::default()).await.unwrap();
-    let _server = HttpServer::start(TempDir::new().unwrap(), sandbox, port, &auth).await;
+    let _server = HttpServer::start(TempDir::new().unwrap(), sandbox, port, &auth);
 
     let mut client = Client::over_http(script, mode, "url", &resource).await;
 
