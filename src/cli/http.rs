@@ -33,6 +33,10 @@ pub struct Args {
     /// The address to listen on, in place of `server.bind`.
     #[arg(long, value_name = "ADDRESS:PORT")]
     bind: Option<SocketAddr>,
+    /// Serve the fixtures of the official conformance suite too.
+    #[cfg(feature = "conformance")]
+    #[arg(long, hide = true)]
+    conformance: bool,
 }
 
 /// Serves until SIGTERM, SIGINT or SIGHUP comes, which is a good end: no connection is accepted any
@@ -52,7 +56,10 @@ pub async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> {
     app.check_patterns()?;
     let stop = signals::end()?;
     let server = &app.config.server;
-    let shared = Arc::new(Shared::new(app.toolbox()));
+    let shared = Shared::new(app.toolbox());
+    #[cfg(feature = "conformance")]
+    let shared = shared.with_fixtures(args.conformance);
+    let shared = Arc::new(shared);
     let (gate, people) = match &server.auth {
         Some(auth) => {
             let resource = server.public_url.join("mcp")?;

@@ -37,10 +37,11 @@ pub(crate) fn place(name: &str) -> PathBuf {
     path
 }
 
-/// A script of `tests/peers` that Node.js runs.
+/// A script of `tests/peers` that Node.js runs, in the version of `requirements.txt`: the newest that
+/// a system has can be too old for some.
 pub(crate) fn node(script: &str) -> Command {
     place("node_modules");
-    let mut command = Command::new("node");
+    let mut command = Command::new(place(".venv/bin/node"));
     command.arg(place(script));
     command
 }
@@ -227,6 +228,8 @@ pub(crate) struct Client {
     peer: Peer,
     /// The links that it was asked to show, in their order.
     pub(crate) links: Vec<String>,
+    /// Whether its user had to sign in before anything else.
+    pub(crate) signed_in: bool,
 }
 
 impl Client {
@@ -250,17 +253,49 @@ impl Client {
             .arg(&emulators.config)
             .arg("stdio")
             .env("HOME", emulators.home.path());
+        Self::with(command).await
+    }
+
+    /// The same for `valetkey http` at this address.
+    pub(crate) async fn over_http(script: &str, mode: &str, elicitation: &str, url: &str) -> Self {
+        let mut command = match script {
+            "client.mjs" => node(script),
+            _ => python(script),
+        };
+        command.args([mode, elicitation, url]);
+        Self::with(command).await
+    }
+
+    async fn with(command: Command) -> Self {
         let mut peer = Peer::start(command);
-        let tools = peer.line().await["tools"].take();
+        let mut told = peer.line().await;
+        let signed_in = told["authorize"].is_string();
+        if let Some(url) = told["authorize"].as_str() {
+            let callback = authorize(url).await;
+            peer.say(&json!({ "callback": callback })).await;
+            told = peer.line().await;
+        }
+        let tools = told["tools"].take();
         assert!(tools.as_array().unwrap().contains(&json!("gmail_search")));
         Self {
             peer,
             links: Vec::new(),
+            signed_in,
         }
     }
 
     /// One call as the user sees it. Whenever the client shows a link, Ada follows it.
     pub(crate) async fn call(&mut self, tool: &str, arguments: Value) -> Value {
+        self.call_and(tool, arguments, sign_in).await
+    }
+
+    /// The same with a person who follows links in a way of their own.
+    pub(crate) async fn call_and(
+        &mut self,
+        tool: &str,
+        arguments: Value,
+        follow: impl AsyncFn(&str),
+    ) -> Value {
         self.peer
             .say(&json!({ "tool": tool, "arguments": arguments }))
             .await;
@@ -269,7 +304,7 @@ impl Client {
             let Some(link) = told["link"].as_str() else {
                 return told["result"].take();
             };
-            sign_in(link).await;
+            follow(link).await;
             self.links.push(link.to_owned());
         }
     }
@@ -278,6 +313,20 @@ impl Client {
     pub(crate) async fn finish(self) {
         assert_eq!(self.peer.finish().await, Vec::<String>::new());
     }
+}
+
+/// Signs Ada in at `authorization-server.mjs`, and agrees. Where she is sent then.
+async fn authorize(url: &str) -> Url {
+    let mut person = Person::new().stop_before_callback();
+    let mut journey = person.open(Url::parse(url).unwrap()).await.unwrap();
+    let sign_in = [("login", "ada"), ("password", "any")];
+    person.submit(&mut journey, &sign_in).await.unwrap();
+    person.submit(&mut journey, &[]).await.unwrap();
+    let last = &journey.last().body;
+    journey
+        .stopped_before
+        .clone()
+        .unwrap_or_else(|| panic!("{last}"))
 }
 
 /// Follows a link of ours, and signs Ada in on the emulator's page, where each user has a form.

@@ -229,6 +229,7 @@ fn a_kept_result_is_read_as_a_resource_in_both_eras_and_not_listed() {
         ] {
             let refused = server.request(uri, "resources/read", &of_era(json!({ "uri": uri })));
             assert_eq!(refused["error"]["code"], code, "{refused}");
+            assert_eq!(refused["error"]["data"], json!({ "uri": uri }));
         }
         let modern_keys = page["result"].get("ttlMs").is_some();
         assert_eq!(modern_keys, era == Era::Retry, "{page}");

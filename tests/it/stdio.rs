@@ -61,6 +61,10 @@ fn the_modern_era_needs_no_handshake_and_keeps_its_required_keys() {
     assert_eq!(listed["result"]["resultType"], "complete");
     assert_eq!(listed["result"]["cacheScope"], "private");
     assert!(listed["result"]["ttlMs"].as_u64().unwrap() > 0);
+    for gone in ["initialize", "ping"] {
+        let refused = server.request(gone, gone, &modern(json!({}), &json!({}), "test"));
+        assert_eq!(refused["error"]["code"], -32601, "{refused}");
+    }
     server.finish();
 
     // The probe may have been another process, so a first message may be anything modern.

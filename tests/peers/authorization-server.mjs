@@ -1,5 +1,6 @@
 // An authorization server of its own make (oidc-provider) that protects an MCP endpoint, for
-// tests/it/resource_server.rs. argv[2]: the client's redirect URI; argv[3]: a resource whose access
+// tests/it/resource_server.rs and http_clients.rs; clients can register themselves (RFC 7591). argv[2]:
+// the redirect URI of the client that it knows; argv[3]: a resource whose access
 // tokens are JWTs; argv[4]: another one of that kind; argv[5]: one whose access tokens are opaque.
 // Prints one line of JSON with the issuer when ready; ends with its standard input.
 import { createServer } from "node:http";
@@ -32,7 +33,7 @@ const provider = new Provider(issuer, {
       grant_types: [],
     },
   ],
-  scopes: ["openid", "email", ...scopes.split(" ")],
+  scopes: ["openid", "offline_access", "email", ...scopes.split(" ")],
   claims: { openid: ["sub"], email: ["email", "email_verified"] },
   conformIdTokenClaims: false,
   findAccount: (_context, id) => ({
@@ -44,6 +45,7 @@ const provider = new Provider(issuer, {
   features: {
     devInteractions: { enabled: true },
     introspection: { enabled: true },
+    registration: { enabled: true },
     revocation: { enabled: true },
     resourceIndicators: {
       enabled: true,

@@ -140,6 +140,7 @@ impl Endpoint {
 
 async fn serve(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
     let token = (request.method() == Method::POST).then(|| endpoint.answering.token());
+    let ends_session = request.method() == Method::DELETE;
     let admitted = match endpoint.admit(request).await {
         Ok(admitted) => admitted,
         Err(refusal) => return refusal,
@@ -159,6 +160,10 @@ async fn serve(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Respo
         let Ok(whole) = body.collect().await;
         wire::strip_empty_ids(&whole.to_bytes()).into()
     };
+    if ends_session && head.status == StatusCode::ACCEPTED {
+        // The official Python SDK warns its user of any success but 200 and 204.
+        head.status = StatusCode::NO_CONTENT;
+    }
     // What is in it is its caller's alone.
     let no_store = HeaderValue::from_static("no-store");
     head.headers.insert(header::CACHE_CONTROL, no_store);

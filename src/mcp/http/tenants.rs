@@ -8,11 +8,15 @@ use rmcp::transport::streamable_http_server::session::local::LocalSessionManager
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
 use crate::caller::Caller;
+#[cfg(not(feature = "conformance"))]
+use crate::mcp::handler::Handler as Served;
+#[cfg(feature = "conformance")]
+use crate::mcp::handler::conformance::Fixtures as Served;
 use crate::mcp::handler::{Handler, Shared};
 
 /// The SDK's service of one caller, with that caller's sessions. A session id of somebody else is
 /// unknown to it.
-pub(super) type Service = StreamableHttpService<Handler, LocalSessionManager>;
+pub(super) type Service = StreamableHttpService<Served, LocalSessionManager>;
 
 /// So many services may be kept before those without a session are let go.
 const ROOM: usize = 1024;
@@ -68,6 +72,8 @@ impl Tenants {
         }
         let tenant = kept.services.entry(caller.digest()).or_insert_with(|| {
             let handler = Handler::new(Arc::clone(&self.shared), caller.clone());
+            #[cfg(feature = "conformance")]
+            let handler = Served::new(handler);
             let sessions = Arc::<LocalSessionManager>::default();
             let service = StreamableHttpService::new(
                 move || Ok(handler.clone()),

@@ -182,3 +182,17 @@ async fn a_server_without_authorization_asks_for_none_and_names_no_issuer() {
     let get = server.request(Method::GET, "").send().await.unwrap();
     assert_eq!(get.status(), 400, "a stream belongs to a session");
 }
+
+#[tokio::test]
+async fn a_session_that_its_client_ends_is_gone() {
+    let server = HttpServer::local().await;
+    let session = server.open_session("").await;
+    let end = server.request(Method::DELETE, "");
+    let end = end
+        .header("mcp-session-id", &session)
+        .header("mcp-protocol-version", "2025-11-25");
+    assert_eq!(end.send().await.unwrap().status(), 204);
+    let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });
+    let list = server.in_session("", &session, &list).send().await;
+    assert_eq!(list.unwrap().status(), 404);
+}

@@ -57,15 +57,35 @@ impl HttpServer {
         Self::start(home, sandbox, free_port(), more)
     }
 
+    /// For the local user, with the fixtures of the conformance suite.
+    pub(crate) async fn with_fixtures() -> Self {
+        let home = TempDir::new().unwrap();
+        let sandbox = Sandbox::start(SandboxSettings::default()).await.unwrap();
+        Self::start_with(home, sandbox, free_port(), "", &["--conformance"])
+    }
+
     /// On this port, for a server that is known there.
     pub(crate) fn start(home: TempDir, sandbox: Sandbox, port: u16, more: &str) -> Self {
+        Self::start_with(home, sandbox, port, more, &[])
+    }
+
+    fn start_with(
+        home: TempDir,
+        sandbox: Sandbox,
+        port: u16,
+        more: &str,
+        arguments: &[&str],
+    ) -> Self {
         let tokens = home.path().join("tokens");
         fs::write(&tokens, static_tokens()).unwrap();
         fs::set_permissions(&tokens, fs::Permissions::from_mode(0o600)).unwrap();
         let more = more.replace("TOKENS", tokens.to_str().unwrap());
         let rest = format!("server:\n  bind: 127.0.0.1:{port}\n{more}");
         let config = sandbox.write_config(home.path(), &rest).unwrap();
-        let mut child = command(home.path(), &config).spawn().unwrap();
+        let mut child = command(home.path(), &config)
+            .args(arguments)
+            .spawn()
+            .unwrap();
         let log = Arc::<Mutex<Vec<String>>>::default();
         let (told, listening) = std::sync::mpsc::channel();
         let errors = BufReader::new(child.stderr.take().unwrap());
