@@ -183,13 +183,13 @@ pub fn rejected(why: Rejected) {
 /// Counts a call of `tool`, which is one of this server's.
 pub fn call(tool: &str, outcome: &'static str, duration: Duration) {
     if let Some(metrics) = METRICS.get() {
-        let call = Call {
+        let labels = Call {
             tool: tool.to_owned(),
             outcome,
         };
-        metrics.calls.get_or_create(&call).inc();
-        let tool = Tool { tool: call.tool };
-        let durations = metrics.call_durations.get_or_create(&tool);
+        metrics.calls.get_or_create(&labels).inc();
+        let labels = Tool { tool: labels.tool };
+        let durations = metrics.call_durations.get_or_create(&labels);
         durations.observe(duration.as_secs_f64());
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::AsHeaderName;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -98,7 +99,7 @@ pub(super) async fn observe(
 }
 
 /// The header's text, if there is one such header.
-fn single(headers: &HeaderMap, name: impl axum::http::header::AsHeaderName) -> Option<&str> {
+fn single(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
     let mut all = headers.get_all(name).iter();
     let one = all.next()?.to_str().ok()?;
     all.next().is_none().then_some(one)
@@ -124,6 +125,12 @@ fn route_name(path: &str) -> &'static str {
         (Some("healthz"), None) => "/healthz",
         (Some("readyz"), None) => "/readyz",
         (Some(".well-known"), Some(_)) => "/.well-known/{document}",
+        (Some(""), None) => "/",
+        (Some("connect"), None) => "/connect",
+        (Some("disconnect"), Some(_)) => "/disconnect/{connection}",
+        (Some("login"), Some("callback")) => "/login/callback",
+        (Some("login"), Some(_)) => "/login/{number}",
+        (Some("sign-out"), None) => "/sign-out",
         (Some("connect"), Some(_)) => "/connect/{link}",
         (Some("connected"), Some(_)) => "/connected/{link}",
         (Some("oauth"), Some("callback")) => "/oauth/callback/{provider_id}",
@@ -169,7 +176,10 @@ mod tests {
                 "/.well-known/{document}",
             ),
             ("/metrics", "other"),
-            ("/", "other"),
+            ("/", "/"),
+            ("/login/callback", "/login/callback"),
+            ("/login/token-of-a-link", "/login/{number}"),
+            ("/disconnect/0123456789abcdef", "/disconnect/{connection}"),
         ] {
             assert_eq!(route_name(path), route, "{path}");
         }

@@ -7,4 +7,3 @@ mod request_id;
 pub(crate) mod server;
 mod traces;
 mod users;
-mod watched;

@@ -1,52 +1,58 @@
 //! Every request has an id: in its answer, and on the lines of the log that are about it.
 
-use super::watched::{HttpServer, Reply, call};
-use crate::host::{Host, search};
+use reqwest::Response;
+use serde_json::Value;
 
-fn id_of(reply: &Reply) -> &str {
-    reply.headers["x-request-id"].to_str().unwrap()
-}
+use crate::host::search;
+use crate::http::server::HttpServer;
 
-#[test]
-fn the_log_line_of_a_call_has_the_id_that_its_answer_has() {
-    let host = Host::new("");
-    let server = HttpServer::start(&host);
-    let first = server.post(&call(&search()), &[]);
-    let second = server.post(&call(&search()), &[]);
-    let refused = server.get("/nowhere");
-    let ids = [&first, &second, &refused].map(|reply| id_of(reply).to_owned());
-    assert!(
-        ids[0] != ids[1] && ids.iter().all(|id| id.len() == 32),
-        "{ids:?}"
-    );
-    let log = server.stop();
-    for (id, message) in ids.iter().zip(["tool call", "tool call", "http.refused"]) {
-        let line = log
-            .iter()
-            .find(|line| line["span"]["request.id"] == *id && line["message"] == message);
-        assert!(line.is_some(), "no {message} of {id} in {log:#?}");
+async fn call(server: &HttpServer, given: &[&'static str]) -> Response {
+    let mut request = server.message("", "tools/call", &search());
+    for id in given {
+        request = request.header("x-request-id", *id);
     }
-    // What a page logs in the browser's side is the request's, too.
-    let page = log.iter().find(|line| line["message"] == "consent.request");
-    assert_eq!(page.unwrap()["span"]["request.id"], *ids[2]);
+    request.send().await.unwrap()
 }
 
-#[test]
-fn an_id_from_outside_is_taken_from_a_trusted_proxy_only() {
-    let given = [("x-request-id", "edge-7f3c2b1a")];
-    let host = Host::new("");
-    let server = HttpServer::start(&host);
-    assert_ne!(
-        id_of(&server.post(&call(&search()), &given)),
-        "edge-7f3c2b1a"
-    );
-    drop(server);
-    let host = Host::new("  trusted_proxies: [127.0.0.1]\n");
-    let server = HttpServer::start(&host);
-    assert_eq!(
-        id_of(&server.post(&call(&search()), &given)),
-        "edge-7f3c2b1a"
-    );
-    let strange = [("x-request-id", "edge 7 \"}")];
-    assert_eq!(id_of(&server.post(&call(&search()), &strange)).len(), 32);
+fn id_of(reply: &Response) -> &str {
+    reply.headers()["x-request-id"].to_str().unwrap()
+}
+
+#[tokio::test]
+async fn the_log_line_of_a_call_has_the_id_that_its_answer_has() {
+    let server = HttpServer::local().await;
+    let first = call(&server, &[]).await;
+    let second = call(&server, &[]).await;
+    let nowhere = server.client.get(format!("{}/nowhere", server.url));
+    let nowhere = nowhere.send().await.unwrap();
+    let ids = [&first, &second, &nowhere].map(|reply| id_of(reply).to_owned());
+    assert!(ids[0] != ids[1] && ids.iter().all(|id| id.len() == 32));
+    let log = server.finish();
+    let log: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    // The last is what a page of the browser's side logs.
+    let messages = [
+        (&ids[0], "tool call"),
+        (&ids[1], "tool call"),
+        (&ids[2], "http.refused"),
+        (&ids[2], "consent.request"),
+    ];
+    for (id, message) in messages {
+        let is_its =
+            |line: &Value| line["span"]["request.id"] == **id && line["message"] == message;
+        assert!(log.iter().any(is_its), "no {message} of {id} in {log:#?}");
+    }
+}
+
+#[tokio::test]
+async fn an_id_from_outside_is_taken_from_a_trusted_proxy_only() {
+    let server = HttpServer::local().await;
+    assert_eq!(id_of(&call(&server, &["edge-7f3c"]).await).len(), 32);
+    let server = HttpServer::with("  trusted_proxies: [127.0.0.1]\n").await;
+    assert_eq!(id_of(&call(&server, &["edge-7f3c"]).await), "edge-7f3c");
+    for strange in [&["edge 7 \"}"][..], &["a", "b"]] {
+        assert_eq!(id_of(&call(&server, strange).await).len(), 32);
+    }
 }

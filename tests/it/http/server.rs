@@ -30,7 +30,7 @@ pub(crate) struct HttpServer {
     child: Child,
     pub(crate) url: String,
     /// Ends with the server.
-    _sandbox: Sandbox,
+    pub(crate) sandbox: Sandbox,
     pub(crate) home: TempDir,
     pub(crate) client: Client,
     log: Arc<Mutex<Vec<String>>>,
@@ -105,7 +105,7 @@ impl HttpServer {
         Self {
             child,
             url: format!("http://127.0.0.1:{port}"),
-            _sandbox: sandbox,
+            sandbox,
             home,
             client: Http::new().client(),
             log,
@@ -176,6 +176,30 @@ impl HttpServer {
             .header("mcp-session-id", session)
             .header("mcp-protocol-version", "2025-11-25")
             .json(body)
+    }
+
+    /// A GET of the operator's listener, which the configuration must have.
+    pub(crate) async fn operator(&self, path: &str) -> Response {
+        let url = format!("http://{}{path}", self.operator_address());
+        self.client.get(url).send().await.unwrap()
+    }
+
+    /// Where the operator's listener is.
+    pub(crate) fn operator_address(&self) -> String {
+        let lines = self.lines();
+        let mut listening = lines
+            .iter()
+            .filter(|line| line["message"] == "operator.listening");
+        let line = listening.next().expect("the operator has a listener");
+        line["bind"].as_str().unwrap().to_owned()
+    }
+
+    /// [`HttpServer::log`], read.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        let log = self.log.lock().unwrap();
+        log.iter()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     /// What the server has logged so far.

@@ -1,5 +1,6 @@
 //! Spans, as a collector on loopback gets them.
 
+use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
@@ -12,10 +13,12 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value as Attribute;
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind};
 use prost::Message;
 use serde_json::{Value, json};
+use valetkey::demo::browser::Person;
 use valetkey::serve::Port;
 
-use super::watched::{HttpServer, call};
-use crate::host::{Host, assert_finished, link_of, retry, search};
+use crate::frames::modern;
+use crate::host::{assert_finished, link_of, retry, search, urls};
+use crate::http::server::HttpServer;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
@@ -53,25 +56,28 @@ impl Collector {
     }
 }
 
-/// Lets `requests` be made of a server, ends it, and returns the spans that it sent with all the
-/// bytes in them.
-fn spans_of(requests: impl FnOnce(&Host, &HttpServer<'_>)) -> (Vec<Span>, Vec<u8>) {
+/// Starts a collector, and a server that sends its spans there.
+async fn start() -> (Collector, Port, HttpServer) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = listener.local_addr().unwrap();
-    let host = Host::new(&format!("  otlp_endpoint: http://{endpoint}\n"));
     let collector = Collector::default();
-    let _port = host.wait(async { collector.listen(listener) });
-    let server = HttpServer::start(&host);
-    requests(&host, &server);
-    server.stop();
-    let bytes = collector.0.lock().unwrap().concat();
-    (collector.spans(), bytes)
+    let port = collector.listen(listener);
+    let server = HttpServer::with(&format!("  otlp_endpoint: http://{endpoint}\n")).await;
+    (collector, port, server)
+}
+
+/// Ends the server, which sends what is left, on a thread where waiting for that stops nobody.
+async fn finish(server: HttpServer) -> String {
+    let finished = tokio::task::spawn_blocking(|| server.finish());
+    finished.await.unwrap()
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    let mut text = String::new();
+    for byte in bytes {
+        write!(text, "{byte:02x}").unwrap();
+    }
+    text
 }
 
 fn attribute(span: &Span, key: &str) -> Value {
@@ -87,25 +93,33 @@ fn named<'a>(spans: &'a [Span], name: &str) -> Vec<&'a Span> {
     spans.iter().filter(|span| span.name == name).collect()
 }
 
-/// A call whose `_meta` has this `traceparent`.
-fn call_within(parent: &str) -> Value {
-    let mut call = call(&search());
-    call["params"]["_meta"]["traceparent"] = parent.into();
-    call["params"]["_meta"]["tracestate"] = "rojo=00f067aa0ba902b7".into();
-    call
+/// Calls with this `traceparent` in `_meta`, and that one in the header.
+async fn call_within(server: &HttpServer, in_meta: Option<&str>, in_header: Option<&str>) {
+    let mut params = modern(search(), &urls(), "probe-client");
+    if let Some(parent) = in_meta {
+        params["_meta"]["traceparent"] = parent.into();
+        params["_meta"]["tracestate"] = "rojo=00f067aa0ba902b7".into();
+    }
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+    let mut request = server.message("", "tools/call", &search()).json(&body);
+    if let Some(parent) = in_header {
+        request = request.header("traceparent", parent);
+    }
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.status(), 200);
 }
 
-#[test]
-fn a_call_continues_the_trace_of_its_meta_and_else_that_of_its_request() {
-    let (spans, _) = spans_of(|_, server| {
-        server.post(
-            &call_within(&format!("00-{TRACE}-{PARENT}-01")),
-            &[("traceparent", OTHER)],
-        );
-        server.post(&call(&search()), &[("traceparent", OTHER)]);
-        server.post(&call_within("00-nonsense"), &[]);
-        server.post(&call_within(&format!("00-{TRACE}-{PARENT}-00")), &[]);
-    });
+#[tokio::test]
+async fn a_call_continues_the_trace_of_its_meta_and_else_that_of_its_request() {
+    let (collector, _port, server) = start().await;
+    let sampled = format!("00-{TRACE}-{PARENT}-01");
+    let unwanted = format!("00-{TRACE}-{PARENT}-00");
+    call_within(&server, Some(&sampled), Some(OTHER)).await;
+    call_within(&server, None, Some(OTHER)).await;
+    call_within(&server, Some("00-nonsense"), None).await;
+    call_within(&server, Some(&unwanted), None).await;
+    finish(server).await;
+    let spans = collector.spans();
     let requests = named(&spans, "POST /mcp");
     let calls = named(&spans, "tools/call github_search_issues");
     // The last call's client does not want it sampled.
@@ -133,14 +147,16 @@ fn a_call_continues_the_trace_of_its_meta_and_else_that_of_its_request() {
     }
 }
 
-#[test]
-fn spans_say_what_was_done_and_nothing_that_anyone_wrote() {
-    let (spans, bytes) = spans_of(|host, server| {
-        let asked = server.call(&search());
-        host.connect(&link_of(&asked));
-        assert_finished(&server.call(&retry(&search(), &asked, "accept")));
-        server.call(&json!({ "name": "github_search_issues", "arguments": { "query": 7 } }));
-    });
+#[tokio::test]
+async fn spans_say_what_was_done_and_nothing_that_anyone_wrote() {
+    let (collector, _port, server) = start().await;
+    let asked = server.call("", &search()).await;
+    Person::new().follow(&link_of(&asked)).await.unwrap();
+    assert_finished(&server.call("", &retry(&search(), &asked, "accept")).await);
+    let wrong = json!({ "name": "github_search_issues", "arguments": { "query": 7 } });
+    server.call("", &wrong).await;
+    finish(server).await;
+    let spans = collector.spans();
     let calls = named(&spans, "tools/call github_search_issues");
     let outcome = |wanted: &str| {
         let of = |span: &&&Span| attribute(span, "valetkey.outcome") == wanted;
@@ -165,27 +181,25 @@ fn spans_say_what_was_done_and_nothing_that_anyone_wrote() {
     let page = named(&spans, "GET /connect/{link}")[0];
     assert_eq!(attribute(page, "http.route"), "/connect/{link}");
     assert_eq!(attribute(page, "http.response.status_code"), 200);
+    let bytes = collector.0.lock().unwrap().concat();
     let text = String::from_utf8_lossy(&bytes);
-    for told in ["canary", "ada", "lovelace", "probe-client", "localhost"] {
+    let token = link_of(&asked).rsplit('/').next().unwrap().to_owned();
+    // The first is in every credential of the sandbox.
+    for told in ["sandbox", "ada", "lovelace", "127.0.0.1", &token] {
         assert!(!text.contains(told), "{told} in a span");
     }
 }
 
-#[test]
-fn a_collector_that_is_away_costs_a_warning_and_no_call() {
-    let away = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let host = Host::new(&format!("  otlp_endpoint: http://{away}\n"));
-    let server = HttpServer::start(&host);
-    link_of(&server.call(&search()));
-    let log = server.stop();
-    let warned = |line: &&Value| {
-        line["message"]
-            .as_str()
-            .unwrap_or_default()
-            .contains("collector")
-    };
-    assert_eq!(log.iter().filter(warned).count(), 1, "{log:#?}");
+#[tokio::test]
+async fn a_collector_that_is_away_costs_a_warning_and_no_call() {
+    let away = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
+    let endpoint = format!("  otlp_endpoint: http://{}\n", away.unwrap());
+    let server = HttpServer::with(&endpoint).await;
+    link_of(&server.call("", &search()).await);
+    let log = finish(server).await;
+    assert_eq!(
+        log.matches("spans did not reach the collector").count(),
+        1,
+        "{log}"
+    );
 }
