@@ -185,7 +185,7 @@ async fn spans_say_what_was_done_and_nothing_that_anyone_wrote() {
     let text = String::from_utf8_lossy(&bytes);
     let token = link_of(&asked).rsplit('/').next().unwrap().to_owned();
     // The first is in every credential of the sandbox.
-    for told in ["sandbox", "ada", "lovelace", "127.0.0.1", &token] {
+    for told in ["sandbox", "ada-", "ada@", "lovelace", "127.0.0.1", &token] {
         assert!(!text.contains(told), "{told} in a span");
     }
 }
