@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use valetkey::demo::browser::Person;
 use valetkey::demo::sandbox::faults::{Endpoint, Fault, Times};
 use valetkey::demo::sandbox::{Sandbox, SandboxSettings, Site};
@@ -164,9 +166,18 @@ async fn what_is_turned_away_is_counted_by_its_reason() {
     let ada = crate::http::server::ADA;
     let post = || server.request(Method::POST, ada);
     let call = || server.message(ada, "tools/call", &search());
+    // It is refused before it is read, so only its head is sent.
+    let address = server.url.strip_prefix("http://").unwrap();
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {ada}\r\n\
+         content-length: {}\r\n\r\n",
+        5 << 20
+    );
+    let mut large = TcpStream::connect(address).await.unwrap();
+    large.write_all(head.as_bytes()).await.unwrap();
+    large.read_to_end(&mut Vec::new()).await.unwrap();
     let requests = [
         post().header("host", "evil.example"),
-        post().body(vec![b' '; (4 << 20) + 1]),
         post().body("[".repeat(100)),
         call().header("origin", "https://evil.example"),
         // The one call that a minute has was counted, whatever became of it.
@@ -177,7 +188,7 @@ async fn what_is_turned_away_is_counted_by_its_reason() {
     for request in requests {
         statuses.push(request.send().await.unwrap().status().as_u16());
     }
-    assert_eq!(statuses, [421, 413, 400, 403, 429, 401]);
+    assert_eq!(statuses, [421, 400, 403, 429, 401]);
     let metrics = metrics(&server).await;
     for reason in [
         "host",
