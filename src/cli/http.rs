@@ -55,6 +55,15 @@ pub async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> {
     let app = App::with(config);
     app.check_patterns()?;
     let stop = signals::end()?;
+    // At the start, so that other commands ask this process, and not the other way round: it has the
+    // browser's side.
+    let owner = app.broker.attend().await?;
+    if owner != std::process::id() {
+        tracing::warn!(
+            owner,
+            "another process has the vault; it is taken over when that ends"
+        );
+    }
     let server = &app.config.server;
     let shared = Shared::new(app.toolbox());
     #[cfg(feature = "conformance")]

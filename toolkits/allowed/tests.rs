@@ -138,7 +138,7 @@ fn calls(tool: &str) -> Vec<Value> {
             calls.push(json!({ "thread_ts": link }));
             calls.push(json!({ "thread_ts": ts, "cursor": cursor::wrap(&json!({
                 "asked": ts, "channel": { "id": "C0SECRET01", "name": "launch", "kind": null },
-                "parent": ts, "next": "x" })) }));
+                "parent": ts, "start": { "next": "x" } })) }));
             calls
         }
         "slack_get_message" | "slack_delete_message" => message(json!({})),

@@ -12,7 +12,7 @@ use valetkey::demo::sandbox::{RefreshTokens, SandboxSettings, Site, Tokens};
 
 use super::mount::Disk;
 use crate::frames::Server;
-use crate::world::{Process, READ, World, google};
+use crate::world::{Process, READ, World, google, sign_in};
 
 /// Under the reserve of the vault, and under what it keeps for finishing.
 const LITTLE: u64 = 3 * 1024 * 1024;
@@ -38,10 +38,13 @@ async fn refused(process: &Process) -> String {
     error.to_string()
 }
 
+fn other() -> Caller {
+    Caller::verified("https://id.example", "grace")
+}
+
 /// What another user's call gets.
 async fn other_user(process: &Process) -> Result<Access, BrokerError> {
-    let other = Caller::verified("https://id.example", "grace");
-    process.broker.access(&other, &google(&[READ])).await
+    process.broker.access(&other(), &google(&[READ])).await
 }
 
 #[tokio::test]
@@ -53,7 +56,7 @@ async fn full_when_the_browser_comes_back_nothing_is_exchanged_and_the_link_work
     let Access::Consent(link) = other_user(&process).await.unwrap() else {
         panic!("not connected yet");
     };
-    Person::new().follow(link.link.as_str()).await.unwrap();
+    sign_in(&process.broker, &other(), link.link.as_str()).await;
     assert!(matches!(other_user(&process).await, Ok(Access::Granted(_))));
     let link = process.consent(&[READ]).await.link;
     let mut person = Person::new().stop_before_callback();
