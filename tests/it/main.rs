@@ -38,6 +38,7 @@ mod hosts;
 mod house;
 mod http;
 mod http_clients;
+mod isolation;
 mod issuer;
 mod keys;
 mod messages;

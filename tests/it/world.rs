@@ -29,10 +29,19 @@ pub(crate) const SEND: &str = "https://www.googleapis.com/auth/gmail.send";
 
 /// Follows a link as its caller, whom the callback port does not know.
 pub(crate) async fn sign_in(broker: &Broker, caller: &Caller, link: &str) {
+    visit(broker, caller, link, Person::new()).await;
+}
+
+/// The same with another account at the provider than the usual one.
+pub(crate) async fn sign_in_as(broker: &Broker, caller: &Caller, link: &str, account: &str) {
+    visit(broker, caller, link, Person::new().account(account)).await;
+}
+
+async fn visit(broker: &Broker, caller: &Caller, link: &str, person: Person) {
     let token = link.rsplit_once('/').unwrap().1;
     let (link, cookie) = (SecretString::from(token), SecretString::from("cookie"));
     let provider = broker.begin(&link, &cookie, caller).await.unwrap();
-    let mut person = Person::new().stop_before_callback();
+    let mut person = person.stop_before_callback();
     let journey = person.follow(provider.as_str()).await.unwrap();
     let back = journey.stopped_before.unwrap();
     let parameter = |name: &str| {

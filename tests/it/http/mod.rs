@@ -5,5 +5,6 @@ mod loopback;
 mod operator;
 mod request_id;
 pub(crate) mod server;
+mod team;
 mod traces;
 mod users;
