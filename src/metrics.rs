@@ -113,6 +113,8 @@ pub enum Rejected {
     TooSlow,
     /// Its body is nested too deeply.
     TooDeep,
+    /// Its body is not one message without repeated keys.
+    Unreadable,
 }
 
 /// What became of a sign-in.
@@ -328,6 +330,7 @@ impl Rejected {
             Self::TooLarge => "too_large",
             Self::TooSlow => "too_slow",
             Self::TooDeep => "too_deep",
+            Self::Unreadable => "unreadable",
         }
     }
 }

@@ -3,15 +3,18 @@
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::time::timeout;
 
 use crate::builtin::connections_connect;
 use crate::caller::Caller;
 use crate::cli::app::App;
 use crate::cli::output::Usage;
 use crate::cli::signals;
+use crate::config::address::is_loopback;
 use crate::config::{Config, Server};
 use crate::consent::{self, People};
 use crate::mcp::handler::Shared;
@@ -26,6 +29,9 @@ const CONNECTIONS: usize = 20_000;
 
 /// Those of the operator's own programs.
 const OPERATOR_CONNECTIONS: usize = 64;
+
+/// How long the last bytes may take to leave.
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// Serve many MCP clients over streamable HTTP.
 #[derive(Debug, clap::Args)]
@@ -95,7 +101,10 @@ pub async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> {
     tracing::info!(%bind, public_url = %server.public_url, "http.listening");
     stop.await;
     endpoint.close().await;
-    port.drain().await;
+    // A client that does not read what it asked for must not keep the process.
+    if timeout(DRAIN, port.drain()).await.is_err() {
+        tracing::warn!("connections were still open when the server ended");
+    }
     // Until here it says that the server is not ready.
     drop(operator);
     // It waits for this runtime, which sends what is left.
@@ -137,6 +146,14 @@ fn for_operator(endpoint: &Arc<Endpoint>, listener: TcpListener) -> anyhow::Resu
 
 /// Refuses to be open to others without asking who they are, or under a name that they cannot use.
 fn check(bind: SocketAddr, server: &Server) -> Result<(), Usage> {
+    let is_public = server.listen.has_public_url && !is_loopback(&server.public_url);
+    if server.auth.is_none() && is_public {
+        return Err(Usage(
+            "server.public_url can be reached from other machines, and no one would have to say who \
+             they are. Configure server.auth, or remove server.public_url."
+                .to_owned(),
+        ));
+    }
     if bind.ip().is_loopback() {
         return Ok(());
     }

@@ -56,7 +56,7 @@ pub struct Shared {
     resumed: AtomicBool,
     /// The process is about to end: calls that wait for a person answer at once.
     closing: CancellationToken,
-    /// The only client has gone: nobody reads an answer any more.
+    /// Nobody reads an answer any more: the only client has gone, or the server ends.
     gone: CancellationToken,
     /// Whether the fixtures of the conformance suite are served.
     #[cfg(feature = "conformance")]
@@ -72,7 +72,7 @@ pub struct Handler {
     user: Arc<OnceCell<Hex<16>>>,
 }
 
-/// See [`Handler::farewell`].
+/// See [`Shared::farewell`].
 #[derive(Debug)]
 pub(super) struct Farewell {
     gone: CancellationToken,
@@ -130,6 +130,14 @@ impl Shared {
         &self.closing
     }
 
+    /// Ends the calls that still run when it is used, and has them recorded.
+    pub(super) fn farewell(&self) -> Farewell {
+        Farewell {
+            gone: self.gone.clone(),
+            leaving: self.toolbox.calls.leaving.clone(),
+        }
+    }
+
     /// The tool of this name, on or off.
     pub(super) fn tool(&self, name: &str) -> Option<AnyTool<'_>> {
         let off = || self.toolbox.off(name).map(|(tool, _)| tool);
@@ -143,6 +151,11 @@ impl Shared {
 }
 
 impl Handler {
+    /// See [`Shared::farewell`].
+    pub(super) fn farewell(&self) -> Farewell {
+        self.shared.farewell()
+    }
+
     /// Serves `caller`, who was verified.
     pub fn new(shared: Arc<Shared>, caller: Caller) -> Self {
         Self {
@@ -157,14 +170,6 @@ impl Handler {
     pub(super) fn resume_once(&self) {
         if !self.shared.resumed.swap(true, Ordering::Relaxed) {
             self.broker().stand_by();
-        }
-    }
-
-    /// Ends the calls that still run when it is used, and has them recorded.
-    pub(super) fn farewell(&self) -> Farewell {
-        Farewell {
-            gone: self.shared.gone.clone(),
-            leaving: self.shared.toolbox.calls.leaving.clone(),
         }
     }
 

@@ -11,19 +11,24 @@ use crate::host::{Host, assert_clean, text_of, urls};
 use crate::session::{Era, Session, find_mail, read_channel};
 
 /// In the subject of every mail that the tests send.
-const WORD: &str = "Zanzibar";
-const MAILS: usize = 30;
+pub(crate) const WORD: &str = "Zanzibar";
+pub(crate) const MAILS: usize = 30;
 
-/// Connects and sends so much mail that a detailed search of it is too long to show.
-fn fill(session: &mut Session<'_>) {
+/// `params` of one of the mails.
+pub(crate) fn mail(number: usize) -> Value {
     let people = |kind: &str| -> Vec<String> {
         let people = (0..10).map(|n| format!("{kind}-reader-{n}@example.test"));
         people.collect()
     };
+    let subject = format!("{WORD} {number}: {}", "all about the island ".repeat(10));
+    json!({ "name": "gmail_send_email", "arguments": {
+        "to": people("first"), "cc": people("second"), "subject": subject, "body": "As promised. ".repeat(30) } })
+}
+
+/// Connects and sends so much mail that a detailed search of it is too long to show.
+fn fill(session: &mut Session<'_>) {
     for number in 0..MAILS {
-        let subject = format!("{WORD} {number}: {}", "all about the island ".repeat(10));
-        let params = json!({ "name": "gmail_send_email", "arguments": {
-            "to": people("first"), "cc": people("second"), "subject": subject, "body": "As promised. ".repeat(30) } });
+        let params = mail(number);
         let sent = match number {
             0 => session.with(&params, Person::new()).0,
             _ => session.alone(&params),
@@ -34,12 +39,12 @@ fn fill(session: &mut Session<'_>) {
 }
 
 /// `params` of a search whose result is too long.
-fn long() -> Value {
+pub(crate) fn long() -> Value {
     json!({ "name": "gmail_search", "arguments": {
         "query": WORD, "group_by": "message", "limit": 50, "response_format": "detailed" } })
 }
 
-fn read(arguments: &Value) -> Value {
+pub(crate) fn read(arguments: &Value) -> Value {
     json!({ "name": "result_read", "arguments": arguments })
 }
 
@@ -52,7 +57,7 @@ fn after<'a>(text: &'a str, name: &str) -> &'a str {
 }
 
 /// The handle and the number of characters shown, as the last line says.
-fn cut(answer: &Value) -> (String, usize) {
+pub(crate) fn cut(answer: &Value) -> (String, usize) {
     assert_eq!(answer["result"]["isError"], false, "{answer}");
     let last = text_of(answer).lines().last().unwrap();
     assert!(last.starts_with("[truncated: "), "{last}");

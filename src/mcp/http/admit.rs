@@ -88,7 +88,7 @@ fn names_of_loopback(bind: SocketAddr) -> impl Iterator<Item = String> {
     names.map(move |name| format!("{name}:{}", bind.port()))
 }
 
-/// As much of a message as has to be known here. A key that comes twice is refused, so that the tool
+/// As much of a message as has to be known here. A key that comes twice is an error, so that the tool
 /// that is judged is the tool that runs.
 #[derive(Debug, Deserialize)]
 struct Peek<'a> {
@@ -114,45 +114,58 @@ impl Endpoint {
             return Err(refused(StatusCode::MISDIRECTED_REQUEST, message));
         }
         let passed = self.pass(&parts).await?;
-        let caller = passed.caller;
         if parts.method != Method::POST {
             let request = Request::from_parts(parts, Full::default());
-            return Ok(Admitted { caller, request });
+            return Ok(Admitted {
+                caller: passed.caller,
+                request,
+            });
         }
         let body = read(&parts.headers, body).await?;
         if is_too_deep(&body) {
             metrics::rejected(Rejected::TooDeep);
             return Err(rpc_error(-32600, "The message is nested too deeply."));
         }
-        let peek: Peek<'_> = serde_json::from_slice(&body).unwrap_or(Peek {
-            method: None,
-            params: None,
-        });
-        match peek.method.as_deref() {
-            Some("tools/call") => {
-                let name = peek.params.unwrap_or_default().name.unwrap_or_default();
-                let tool = self.shared.tool(&name);
-                let writes = tool.is_some_and(|tool| !tool.annotations().read_only);
-                if writes && let Some(refusal) = &passed.no_writes {
-                    return Err(self.challenge(refusal));
-                }
-                self.limits.call(&caller, writes).map_err(|wait| {
-                    metrics::rejected(Rejected::Rate);
-                    too_much(wait, "Too many calls.")
-                })?;
-            }
-            Some("initialize") if self.tenants.sessions(&caller) >= SESSIONS => {
-                metrics::rejected(Rejected::Sessions);
-                return Err(too_much(
-                    Duration::from_mins(1),
-                    "Too many sessions are open.",
-                ));
-            }
-            // What cannot be read here is refused by the SDK, which reads it more strictly.
-            _ => {}
+        let Ok(peek) = serde_json::from_slice::<Peek<'_>>(&body) else {
+            metrics::rejected(Rejected::Unreadable);
+            // The SDK looks at the origin and refuses it. The body must not get there: where a key
+            // comes twice, the SDK would take the one and this the other.
+            let request = Request::from_parts(parts, Full::default());
+            return Ok(Admitted {
+                caller: passed.caller,
+                request,
+            });
+        };
+        if let Some(method @ ("tools/call" | "initialize")) = peek.method.as_deref() {
+            let name = peek.params.unwrap_or_default().name.unwrap_or_default();
+            self.may(&passed, method, &name).await?;
         }
         let request = Request::from_parts(parts, Full::new(body));
-        Ok(Admitted { caller, request })
+        Ok(Admitted {
+            caller: passed.caller,
+            request,
+        })
+    }
+
+    /// Whether the caller may call this tool, or begin a session, now.
+    async fn may(&self, passed: &Passed, method: &str, name: &str) -> Result<(), Response> {
+        let tool = (method == "tools/call").then(|| self.shared.tool(name));
+        let writes = tool
+            .flatten()
+            .is_some_and(|tool| !tool.annotations().read_only);
+        if writes && let Some(refusal) = &passed.no_writes {
+            return Err(self.challenge(refusal));
+        }
+        self.limits.call(&passed.caller, writes).map_err(|wait| {
+            metrics::rejected(Rejected::Rate);
+            too_much(wait, "Too many calls.")
+        })?;
+        if method == "initialize" && self.tenants.sessions(&passed.caller).await >= SESSIONS {
+            metrics::rejected(Rejected::Sessions);
+            let wait = Duration::from_mins(1);
+            return Err(too_much(wait, "Too many sessions are open."));
+        }
+        Ok(())
     }
 
     /// Whose request it is.

@@ -47,6 +47,9 @@ const BODY_LIMIT: usize = 4 << 20;
 /// How long the answers that are being made may take once the server is to end.
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// How long the records of those may take that are ended then: what was held back is not sent.
+const RECORDS: Duration = Duration::from_secs(5);
+
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 
 /// How callers are known.
@@ -133,6 +136,10 @@ impl Endpoint {
         self.answering.close();
         if timeout(DRAIN, self.answering.wait()).await.is_err() {
             tracing::warn!("calls were still running when the server ended");
+        }
+        let records = self.shared.farewell().say();
+        if timeout(RECORDS, records).await.is_err() {
+            tracing::warn!("not every call that was ended could be recorded");
         }
         self.ending.cancel();
     }

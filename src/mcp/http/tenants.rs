@@ -99,13 +99,16 @@ impl Tenants {
     }
 
     /// How many sessions `caller` has open.
-    pub(super) fn sessions(&self, caller: &Caller) -> usize {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let tenant = kept.services.get(&caller.digest());
-        tenant.map_or(0, |tenant| {
-            let sessions = tenant.sessions.sessions.try_read();
-            sessions.map_or(0, |sessions| sessions.len())
-        })
+    pub(super) async fn sessions(&self, caller: &Caller) -> usize {
+        let sessions = {
+            let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let tenant = kept.services.get(&caller.digest());
+            tenant.map(|tenant| Arc::clone(&tenant.sessions))
+        };
+        match sessions {
+            Some(sessions) => sessions.sessions.read().await.len(),
+            None => 0,
+        }
     }
 }
 

@@ -168,7 +168,7 @@ async fn a_header_that_says_otherwise_than_the_body_is_refused() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_large_too_deep_or_ambiguous_is_refused() {
+async fn a_body_that_is_too_large_or_too_deep_is_refused() {
     let server = HttpServer::with_users("").await;
     let post = |body: String| {
         let request = server.request(Method::POST, ADA);
@@ -195,11 +195,6 @@ async fn a_body_that_is_too_large_too_deep_or_ambiguous_is_refused() {
         let answer = post(body).send().await.unwrap();
         assert_eq!(answer.status(), 400);
     }
-    // Which of the two is called must not depend on who reads.
-    let twice = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":
-        {"name":"connections_list","name":"slack_whoami","arguments":{}}}"#;
-    let answer = post(twice.to_owned()).send().await.unwrap();
-    assert!(answer.status().is_client_error(), "{}", answer.status());
 }
 
 #[tokio::test]

@@ -145,6 +145,12 @@ async fn whoever_may_be_asked_from_elsewhere_must_ask_who_asks() {
     for (bind, auth, problem) in [
         ("0.0.0.0:0", "", "Configure server.auth"),
         ("[::]:0", "", "Configure server.auth"),
+        // A proxy on this machine would let everyone in.
+        (
+            "127.0.0.1:0",
+            "  public_url: https://mcp.example.com\n",
+            "remove server.public_url",
+        ),
         (
             "0.0.0.0:0",
             "  auth: { issuers: [{ issuer: 'https://id.example' }] }\n",

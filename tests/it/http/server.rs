@@ -134,7 +134,8 @@ impl HttpServer {
             .request(Method::POST, token)
             .header("mcp-protocol-version", "2026-07-28")
             .header("mcp-method", method);
-        let name = params["name"].as_str().map(ToOwned::to_owned);
+        let name = params["name"].as_str().or(params["uri"].as_str());
+        let name = name.map(ToOwned::to_owned);
         let request = match name {
             Some(name) => request.header("mcp-name", name),
             None => request,

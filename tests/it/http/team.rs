@@ -1,25 +1,35 @@
 //! A team on one server, each with tokens of their issuer: a link is its person's, and what it brings
 //! is, too (threats 1, 35, 36, 96, 112, 116).
 
+use std::process::Command;
+use std::time::Duration;
+
+use reqwest::Method;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use valetkey::clock::Clock;
 use valetkey::demo::browser::{Journey, Person};
+use valetkey::demo::sandbox::Site;
+use valetkey::demo::sandbox::faults::Endpoint;
 
 use crate::host::{assert_finished, link_of, retry, search, text_of};
 use crate::http::server::{HttpServer, message_of};
 use crate::issuer::{CLIENT_ID, CLIENT_SECRET, TestIssuer};
 use crate::peers::write_private;
+use crate::results::{MAILS, WORD, cut, long, mail, read};
 
 struct Team {
     server: HttpServer,
     issuer: TestIssuer,
+    /// What the configuration names.
+    _secrets: TempDir,
 }
 
 impl Team {
     async fn new() -> Self {
         let issuer = TestIssuer::start(Clock::system()).await;
-        let folder = tempfile::tempdir().unwrap();
-        let secret = folder.path().join("secret");
+        let secrets = tempfile::tempdir().unwrap();
+        let secret = secrets.path().join("secret");
         write_private(&secret, CLIENT_SECRET);
         let auth = format!(
             "  auth:\n    issuers:\n      - issuer: {}\n        \
@@ -31,6 +41,7 @@ impl Team {
         Self {
             server: HttpServer::with(&auth).await,
             issuer,
+            _secrets: secrets,
         }
     }
 
@@ -42,6 +53,17 @@ impl Team {
 
     async fn call(&self, user: &str, params: &Value) -> Value {
         self.server.call(&self.token(user, "w"), params).await
+    }
+
+    /// The answer of a call whose user follows the link that it may come with.
+    async fn finish(&self, user: &str, params: &Value) -> Value {
+        let answer = self.call(user, params).await;
+        if answer["result"]["inputRequests"].is_null() {
+            return answer;
+        }
+        let journey = self.follow(user, &link_of(&answer)).await;
+        assert_eq!(journey.last().status, 200, "{}", journey.last().body);
+        self.call(user, &retry(params, &answer, "accept")).await
     }
 
     /// Opens a link in the browser of somebody who is signed in at the issuer.
@@ -128,22 +150,112 @@ async fn a_token_that_may_only_read_is_told_what_writing_needs() {
 }
 
 #[tokio::test]
+async fn a_message_that_names_two_tools_calls_neither_and_two_methods_are_none() {
+    let team = Team::new().await;
+    let meta = crate::frames::modern(json!({}), &crate::host::urls(), "test");
+    let meta = meta["_meta"].to_string();
+    let write = r#""name":"github_create_issue""#;
+    let rest =
+        format!(r#""arguments":{{"repo":"lovelace-labs/engine","title":"x"}},"_meta":{meta}"#);
+    let call = r#""method":"tools/call""#;
+    let head = r#"{"jsonrpc":"2.0","id":1,"#;
+    let read = r#""name":"github_search_issues""#;
+    for body in [
+        format!(r#"{head}{call},"params":{{{read},{write},{rest}}}}}"#),
+        format!(r#"{head}{call},"params":{{{write},{read},{write},{rest}}}}}"#),
+        format!(r#"{head}"method":"tools/list",{call},"params":{{{write},{rest}}}}}"#),
+        format!(r#"{head}{call},"params":{{{read}}},"params":{{{write},{rest}}}}}"#),
+        format!(r#"[{head}{call},"params":{{{write},{rest}}}}}]"#),
+    ] {
+        let request = team.server.request(Method::POST, &team.token("ada", "r"));
+        let answer = request
+            .header("content-type", "application/json")
+            .header("mcp-protocol-version", "2026-07-28")
+            .header("mcp-method", "tools/call")
+            .header("mcp-name", "github_create_issue")
+            .body(body.clone())
+            .send()
+            .await
+            .unwrap();
+        assert!(answer.status().is_client_error(), "{body}");
+        let said = answer.text().await.unwrap();
+        assert!(!said.contains("/connect/"), "it was called: {body}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn each_user_sees_the_connections_of_their_own_only() {
+    let team = Team::new().await;
+    let listed = json!({ "name": "connections_list", "arguments": {} });
+    let count = async |user: &str| {
+        let answer = team.call(user, &listed).await;
+        let items = &answer["result"]["structuredContent"]["items"];
+        items.as_array().unwrap_or_else(|| panic!("{answer}")).len()
+    };
+    assert_finished(&team.finish("ada", &search()).await);
+    assert_eq!((count("ada").await, count("bob").await), (1, 0));
+    assert_finished(&team.finish("bob", &search()).await);
+    assert_eq!((count("ada").await, count("bob").await), (1, 1));
+}
+
+#[tokio::test]
 async fn a_kept_result_is_read_by_its_own_user_only() {
     let team = Team::new().await;
-    for user in ["ada", "bob"] {
-        let asked = team.call(user, &search()).await;
-        team.follow(user, &link_of(&asked)).await;
+    for number in 0..MAILS {
+        let sent = team.finish("ada", &mail(number)).await;
+        assert_eq!(sent["result"]["isError"], false, "{sent}");
     }
-    let guess = json!({ "name": "result_read", "arguments": { "handle": "r-000000000000" } });
-    let listed = json!({ "name": "connections_list", "arguments": {} });
-    let unknown = team.call("bob", &guess).await;
-    assert_eq!(unknown["result"]["isError"], true, "{unknown}");
-    for user in ["ada", "bob"] {
-        let answer = team.call(user, &listed).await;
-        let items = answer["result"]["structuredContent"]["items"].as_array();
-        assert_eq!(items.map(Vec::len), Some(1), "{answer}");
-        assert!(text_of(&answer).contains("GitHub"), "{answer}");
+    let (handle, _) = cut(&team.finish("ada", &long()).await);
+    let own = team.call("ada", &read(&json!({ "handle": handle }))).await;
+    assert!(text_of(&own).contains(WORD), "{own}");
+    let other = team.call("bob", &read(&json!({ "handle": handle }))).await;
+    assert_eq!(other["result"]["isError"], true, "{other}");
+    // As if it had never been.
+    let mut altered = handle.clone();
+    let last = altered.pop().unwrap();
+    altered.push(if last == 'A' { 'B' } else { 'A' });
+    let unknown = team.call("bob", &read(&json!({ "handle": altered }))).await;
+    assert_eq!(text_of(&other), text_of(&unknown));
+    let uri = json!({ "uri": format!("result://{handle}") });
+    for (user, found) in [("ada", true), ("bob", false)] {
+        let token = team.token(user, "w");
+        let answer = team.server.message(&token, "resources/read", &uri);
+        let answer = message_of(answer.send().await.unwrap()).await;
+        assert_eq!(answer["result"].is_object(), found, "{user}: {answer}");
     }
+}
+
+#[tokio::test]
+async fn a_send_that_is_held_when_the_server_ends_is_not_sent_and_is_on_record() {
+    let mut team = Team::new().await;
+    let mut held = mail(0);
+    assert_finished(&team.finish("ada", &held).await);
+    held["arguments"]["delay_seconds"] = json!(120);
+    let token = team.token("ada", "w");
+    let call = tokio::spawn(team.server.message(&token, "tools/call", &held).send());
+    // Nothing outside tells that it is held; one that is not would be answered meanwhile.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!call.is_finished());
+    team.server.terminate();
+    assert!(team.server.wait().success());
+    call.await.unwrap().ok();
+    assert_eq!(
+        team.server
+            .sandbox
+            .count(Site::Google, Endpoint::Api("gmail.users.messages.send")),
+        1
+    );
+    let config = team.server.home.path().join("valetkey.yaml");
+    let audit = Command::new(env!("CARGO_BIN_EXE_valetkey"))
+        .env_clear()
+        .env("HOME", team.server.home.path())
+        .arg("--config")
+        .arg(&config)
+        .args(["audit", "--json"])
+        .output()
+        .unwrap();
+    let records = String::from_utf8(audit.stdout).unwrap();
+    assert!(records.contains("cancelled"), "{records}");
 }
 
 #[tokio::test]
