@@ -89,7 +89,7 @@ impl Owner {
             flow.version += 1;
             match store.commit(vec![Change::PutFlow(flow)]).await {
                 Ok(()) => {
-                    self.0.vault.changed();
+                    self.0.vault.changed(before.id);
                     // Who starts over has decided against the account that came before.
                     if let FlowStatus::OtherAccount { other, .. } = before.status.clone() {
                         let owner = self.clone();

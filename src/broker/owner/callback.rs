@@ -316,7 +316,7 @@ impl Owner {
         }
         let reason = format!("The connection could not be saved. {error}");
         self.0.vault.failed(flow, self.now(), Some(&reason));
-        self.0.vault.changed();
+        self.0.vault.changed(flow.id);
     }
 
     pub(super) async fn give_back(
@@ -424,7 +424,7 @@ impl Owner {
             self.0.vault.failed(&flow, now, reason.as_deref());
         }
         if flow.is_open() {
-            self.0.vault.changed();
+            self.0.vault.changed(flow.id);
         } else {
             self.0.vault.ended(&flow);
         }

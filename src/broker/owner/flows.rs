@@ -186,7 +186,7 @@ impl Owner {
         until: Instant,
     ) -> Result<FlowOutcome, BrokerError> {
         let store = self.store();
-        let mut changes = self.0.vault.watch();
+        let mut changes = self.0.vault.watch(flow);
         loop {
             changes.mark_unchanged();
             let Some(flow) = store.flow(flow).await? else {
@@ -281,8 +281,8 @@ impl Owner {
     }
 
     /// Wakes at every change of a flow.
-    pub(in crate::broker) fn changes(&self) -> watch::Receiver<u64> {
-        self.0.vault.watch()
+    pub(in crate::broker) fn changes(&self) -> watch::Receiver<()> {
+        self.0.vault.watch_all()
     }
 
     /// Our callback for this provider: one path each, so that a code cannot be delivered to the

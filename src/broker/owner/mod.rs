@@ -7,6 +7,7 @@ mod audit;
 mod backup;
 mod browser;
 mod callback;
+mod changes;
 mod checkup;
 mod connections;
 mod deadlines;

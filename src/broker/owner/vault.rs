@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use crate::broker::owner::changes::Changes;
 use crate::broker::owner::other_account::failure;
 use crate::broker::{BrokerError, FLOW_LIFETIME, Settings};
 use crate::caller::Caller;
@@ -90,8 +91,8 @@ pub(super) struct Vault {
     declined: Mutex<HashMap<FlowKey, Timestamp>>,
     /// Why the last sign-in failed, so that the next call can say it with its link.
     failed: Mutex<HashMap<FlowKey, (Timestamp, String)>>,
-    /// Ticks whenever a flow changes; who waits for one reads it again.
-    changes: watch::Sender<u64>,
+    /// Who waits for a flow reads it again after each change.
+    changes: Changes,
 }
 
 impl Vault {
@@ -113,7 +114,7 @@ impl Vault {
             flows: Mutex::default(),
             declined: Mutex::default(),
             failed: Mutex::default(),
-            changes: watch::Sender::new(0),
+            changes: Changes::default(),
         };
         vault.take_over(settings.clock.now()).await?;
         Ok(vault)
@@ -204,7 +205,7 @@ impl Vault {
         self.mark(true)?;
         self.table()
             .insert(FlowKey::of(flow), (flow.id, flow.expires_at));
-        self.changed();
+        self.changed(flow.id);
         Ok(())
     }
 
@@ -221,7 +222,7 @@ impl Vault {
         if none_left && let Err(error) = self.mark(false) {
             tracing::warn!(error = %error, "the marker of pending flows could not be removed");
         }
-        self.changed();
+        self.changed(flow.id);
     }
 
     /// Notes that the person said no. An old no is forgotten with the next one.
@@ -261,14 +262,19 @@ impl Vault {
         table.is_empty()
     }
 
-    /// Tells who waits that some flow changed.
-    pub(super) fn changed(&self) {
-        self.changes.send_modify(|count| *count += 1);
+    /// Tells who waits for the flow that it changed.
+    pub(super) fn changed(&self, flow: FlowId) {
+        self.changes.tell(flow);
     }
 
-    /// Wakes at every change from now on.
-    pub(super) fn watch(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
+    /// Wakes at every change of the flow from now on, and now and then without one.
+    pub(super) fn watch(&self, flow: FlowId) -> watch::Receiver<()> {
+        self.changes.of(flow)
+    }
+
+    /// Wakes at every change of any flow from now on.
+    pub(super) fn watch_all(&self) -> watch::Receiver<()> {
+        self.changes.of_any()
     }
 
     fn table(&self) -> MutexGuard<'_, HashMap<FlowKey, (FlowId, Timestamp)>> {
