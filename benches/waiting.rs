@@ -86,10 +86,13 @@ async fn wait(call: RequestBuilder, told: Told) -> Result<Instant, String> {
     let asked = event(&mut answer).await?;
     let link = asked["params"]["url"].as_str();
     told.send(link.ok_or(asked.to_string())?.to_owned()).ok();
-    let result = event(&mut answer).await?;
-    match result["result"]["structuredContent"]["account"].as_str() {
-        Some(_) => Ok(Instant::now()),
-        None => Err(result.to_string()),
+    loop {
+        // Before the result comes a notification that the link is no longer waited for.
+        let message = event(&mut answer).await?;
+        if let Some(result) = message.get("result") {
+            let account = result["structuredContent"]["account"].as_str();
+            return account.map_or(Err(message.to_string()), |_| Ok(Instant::now()));
+        }
     }
 }
 
