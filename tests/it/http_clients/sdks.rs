@@ -1,6 +1,6 @@
-//! The official SDKs' clients and FastMCP's. With authorization they find the authorization server from
-//! the endpoint's 401 (RFC 9728, RFC 8414), register themselves there (RFC 7591) and get their token
-//! with PKCE, before their user signs in once more in the browser that follows our link.
+//! The clients of the official SDKs and of `fastmcp`. With authorization they find the authorization
+//! server from the endpoint's 401 (RFC 9728, RFC 8414), register themselves there (RFC 7591) and get
+//! their token with PKCE; then their user signs in once more, in the browser that follows our link.
 
 use serde_json::json;
 use valetkey::demo::sandbox::Site;
