@@ -75,7 +75,7 @@ async fn a_click_decides_about_another_account_and_leads_on_to_the_first_page() 
         };
         let mut command = node("click.mjs");
         command.arg(consent.link.as_str()).arg(&pictures);
-        command.args(["ada@example.test", button]);
+        command.args(["--account", "ada@example.test", "--button", button]);
         let mut browser = Peer::start(command);
         let end = browser.line().await;
         browser.finish().await;

@@ -36,7 +36,7 @@ impl Acme {
     async fn start() -> Self {
         let port = free_port();
         let public_url = format!("http://localhost:{port}");
-        let mut command = node("oidc-provider.mjs");
+        let mut command = node("custom-provider.mjs");
         command
             .arg(format!("{public_url}/oauth/callback/acme"))
             .arg(LIFETIME.as_secs().to_string());

@@ -271,7 +271,10 @@ impl Client {
         let mut told = peer.line().await;
         let signed_in = told["authorize"].is_string();
         if let Some(url) = told["authorize"].as_str() {
-            let callback = authorize(url).await;
+            let journey = authorize(Person::new().stop_before_callback(), url).await;
+            let last = &journey.last().body;
+            let callback = journey.stopped_before.as_ref();
+            let callback = callback.unwrap_or_else(|| panic!("{last}"));
             peer.say(&json!({ "callback": callback })).await;
             told = peer.line().await;
         }
@@ -315,18 +318,13 @@ impl Client {
     }
 }
 
-/// Signs Ada in at `authorization-server.mjs`, and agrees. Where she is sent then.
-async fn authorize(url: &str) -> Url {
-    let mut person = Person::new().stop_before_callback();
+/// Signs Ada in at `authorization-server.mjs`, where a client sent her, and agrees.
+pub(crate) async fn authorize(mut person: Person, url: &str) -> Journey {
     let mut journey = person.open(Url::parse(url).unwrap()).await.unwrap();
     let sign_in = [("login", "ada"), ("password", "any")];
     person.submit(&mut journey, &sign_in).await.unwrap();
     person.submit(&mut journey, &[]).await.unwrap();
-    let last = &journey.last().body;
     journey
-        .stopped_before
-        .clone()
-        .unwrap_or_else(|| panic!("{last}"))
 }
 
 /// Follows a link of ours, and signs Ada in on the emulator's page, where each user has a form.

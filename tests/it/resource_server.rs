@@ -15,7 +15,7 @@ use valetkey::demo::browser::Person;
 use valetkey::http::Http;
 use valetkey::resource_server::{Access, Refusal, ResourceServer};
 
-use crate::peers::{Peer, node};
+use crate::peers::{Peer, authorize, node};
 
 const CALLBACK: &str = "http://127.0.0.1/oauth/callback/client";
 const RESOURCE: &str = "http://127.0.0.1:8418/mcp";
@@ -52,11 +52,7 @@ impl AuthorizationServer {
             ("code_challenge", &challenge),
             ("code_challenge_method", "S256"),
         ]);
-        let mut person = Person::new().stop_before_callback();
-        let mut journey = person.open(url).await.unwrap();
-        let sign_in = [("login", "ada"), ("password", "any")];
-        person.submit(&mut journey, &sign_in).await.unwrap();
-        person.submit(&mut journey, &[]).await.unwrap();
+        let journey = authorize(Person::new().stop_before_callback(), url.as_str()).await;
         let callback = journey.stopped_before.unwrap();
         let code = callback.query_pairs().find(|(name, _)| name == "code");
         let form = [

@@ -4,24 +4,14 @@
 // Prints one line of JSON: the pages, what axe found, and what the browser complained about.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { chromium } from "playwright-core";
+import { launch, listen, widths } from "./browser.mjs";
 
 const [base, link, asAda, asBob, folder] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-const browser = await chromium.launch({
-  executablePath: "/usr/bin/chromium",
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ],
-});
+const browser = await launch();
 const complaints = [];
+const complain = (text) => complaints.push(text);
 const violations = [];
 const pages = [];
 
@@ -29,8 +19,7 @@ const person = async () => {
   const page = await (await browser.newContext()).newPage();
   // Chromium reports a page's own status as an error: 403 and 404 are what some pages here are.
   const isStatus = (text) => text.startsWith("Failed to load resource: the server responded");
-  page.on("console", (message) => isStatus(message.text()) || complaints.push(message.text()));
-  page.on("pageerror", (error) => complaints.push(String(error)));
+  listen(page, (text) => isStatus(text) || complain(text));
   return page;
 };
 
@@ -39,10 +28,7 @@ const look = async (page, name) => {
   pages.push([name, heading]);
   for (const colorScheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme });
-    for (const width of [390, 1200]) {
-      await page.setViewportSize({ width, height: 800 });
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-      if (wide > width) complaints.push(`${name} is ${wide} pixels wide on a screen of ${width}`);
+    for await (const width of widths(page, name, complain)) {
       await page.screenshot({ path: `${folder}/http-${name}-${width}-${colorScheme}.png`, fullPage: true });
       // Through the debugger, as the page's policy allows no script.
       await page.evaluate(axe);
@@ -74,7 +60,7 @@ await look(ada, "own-broken");
 // With the keyboard alone: the first thing that can be reached is a button of ours.
 await ada.keyboard.press("Tab");
 const reached = await ada.evaluate(() => document.activeElement.textContent.trim());
-if (reached !== "Sign out") complaints.push(`Tab leads to ${reached}`);
+if (reached !== "Sign out") complain(`Tab leads to ${reached}`);
 await ada.goto(link);
 await look(ada, "connect");
 await ada.getByRole("button", { name: "Continue to" }).click();
