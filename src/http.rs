@@ -11,7 +11,7 @@ use valetkey_toolkits::rate::Pace;
 ///
 /// Lazily, because loading the system's certificate roots takes longer than a whole start of
 /// `valetkey stdio` may. It follows no redirect (a token must not travel to another host, RFC 9700
-/// §4.12), checks certificates with the system's roots, and limits every wait: 5 s to connect, 15 s
+/// §4.12), obeys no proxy variable of the environment, checks certificates with the system's roots, and limits every wait: 5 s to connect, 15 s
 /// between bytes, 60 s in all.
 #[derive(Clone, Debug, Default)]
 pub struct Http(Arc<Clients>);
@@ -83,6 +83,8 @@ fn shared(
 fn builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
+        // A proxy variable of the environment would see every name, and over plain HTTP every token.
+        .no_proxy()
         .connect_timeout(Duration::from_secs(5))
         .read_timeout(Duration::from_secs(15))
         .timeout(Duration::from_mins(1))

@@ -16,10 +16,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+mod patience;
+
+use patience::Patient;
+
 /// How long a connection may take to send a request's head, also between two requests.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of a request's head. Above the routes' own limits, so that they can answer.
 const HEAD_LIMIT: usize = 128 * 1024;
+/// How long a client may read nothing of an answer that is being sent. Such a one would keep its
+/// connection and what is buffered for it; a stream on which nothing is sent is not concerned.
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// How long the process waits after a failed `accept`: out of file descriptors, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -29,6 +36,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Port {
     router: Router,
     room: Arc<Semaphore>,
+    write_patience: Duration,
     closing: CancellationToken,
     connections: TaskTracker,
 }
@@ -39,6 +47,7 @@ impl Port {
         Self {
             router,
             room: Arc::new(Semaphore::new(connections)),
+            write_patience: WRITE_PATIENCE,
             closing: CancellationToken::new(),
             connections: TaskTracker::new(),
         }
@@ -50,6 +59,7 @@ impl Port {
         let accepting = Accepting {
             router: self.router.clone(),
             room: Arc::clone(&self.room),
+            write_patience: self.write_patience,
             closing: self.closing.clone(),
             connections: self.connections.clone(),
         };
@@ -79,6 +89,7 @@ impl Drop for Port {
 struct Accepting {
     router: Router,
     room: Arc<Semaphore>,
+    write_patience: Duration,
     closing: CancellationToken,
     connections: TaskTracker,
 }
@@ -92,6 +103,7 @@ impl Accepting {
                 .expect("the semaphore is never closed");
             match accept_one(&listener).await {
                 Ok((stream, peer)) => {
+                    let stream = Patient::new(stream, self.write_patience);
                     let router = self.router.clone();
                     let closing = self.closing.clone();
                     self.connections
@@ -115,7 +127,7 @@ async fn accept_one(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr
 
 /// Answers the requests of one connection.
 async fn answer(
-    stream: TcpStream,
+    stream: Patient<TcpStream>,
     peer: SocketAddr,
     router: Router,
     permit: OwnedSemaphorePermit,
@@ -143,4 +155,59 @@ async fn answer(
         tracing::debug!(%error, "http.connection.ended");
     }
     drop(permit);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use std::net::Ipv4Addr;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::timeout;
+
+    /// More than the kernel takes for somebody who does not read.
+    const LARGE: usize = 64 << 20;
+
+    async fn asking(port: u16, path: &str) -> TcpStream {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+            .await
+            .unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_its_answer_loses_its_connection_and_a_slow_one_does_not() {
+        let router = Router::new()
+            .route("/large", get(async || vec![b'x'; LARGE]))
+            .route("/small", get(async || "small"));
+        let mut port = Port::new(router, 1);
+        port.write_patience = Duration::from_millis(300);
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let number = listener.local_addr().unwrap().port();
+        port.listen(listener).unwrap();
+
+        // There is room for one connection, so the second is answered once the first is over.
+        let stuck = asking(number, "/large").await;
+        let mut next = asking(number, "/small").await;
+        let mut answer = String::new();
+        let answered = timeout(Duration::from_secs(20), next.read_to_string(&mut answer));
+        answered.await.expect("the first is over").unwrap();
+        assert!(answer.ends_with("small"), "{answer}");
+        drop(stuck);
+
+        let mut slow = asking(number, "/large").await;
+        let mut read = 0;
+        let mut some = vec![0; 1 << 20];
+        loop {
+            match slow.read(&mut some).await.unwrap() {
+                0 => break,
+                bytes => read += bytes,
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(read > LARGE, "the head and all of the body, not {read}");
+    }
 }

@@ -80,6 +80,9 @@ pub async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> {
             let resource = server.public_url.join("mcp")?;
             let (http, clock) = (app.http.clone(), app.clock.clone());
             let resource_server = ResourceServer::new(auth, resource, http, clock);
+            if let Some(issuer) = resource_server.without_pkce().await {
+                return Err(no_pkce(issuer.identifier()).into());
+            }
             let people = People::SignIn(resource_server.clone());
             (Gate::Bearer(resource_server), people)
         }
@@ -111,6 +114,14 @@ pub async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> {
     tokio::task::spawn_blocking(trace::stop).await?;
     app.broker.leave();
     Ok(ExitCode::SUCCESS)
+}
+
+fn no_pkce(issuer: &str) -> Usage {
+    Usage(format!(
+        "Nobody can sign in safely at {issuer}: code_challenge_methods_supported in its metadata has no \
+         S256 (PKCE, RFC 7636). Turn PKCE on there. If it does S256 and only does not say so, set \
+         code_challenge_method: S256 in its login."
+    ))
 }
 
 /// Takes as many open files as the system allows: each connection is one, and the usual limit is for

@@ -80,6 +80,9 @@ pub struct LoginClient {
     pub client_id: String,
     /// `client_secret`; none for a public client.
     pub client_secret: Option<SecretString>,
+    /// `code_challenge_method: S256`: the issuer does PKCE with S256 (RFC 7636), although its metadata
+    /// may not say so. Default: they must.
+    pub is_s256_known: bool,
 }
 
 /// One line of `static_tokens`.
@@ -207,14 +210,13 @@ fn issuer(
                 let LoginForm {
                     client_id,
                     client_secret,
+                    code_challenge_method,
                 } = &form.value;
-                Some(client(
-                    reader,
-                    key,
-                    at,
-                    client_id.as_ref(),
-                    client_secret.as_ref(),
-                )?)
+                let (id, secret) = (client_id.as_ref(), client_secret.as_ref());
+                Some(LoginClient {
+                    is_s256_known: is_s256(reader, key, code_challenge_method.as_ref())?,
+                    ..client(reader, key, at, id, secret)?
+                })
             }
             None => None,
         },
@@ -281,6 +283,7 @@ fn introspection(
     let LoginClient {
         client_id,
         client_secret,
+        ..
     } = client(reader, KEY, at, client_id.as_ref(), client_secret.as_ref())?;
     let key = "server.auth.issuers.introspection.endpoint";
     Ok(Introspection {
@@ -305,6 +308,7 @@ fn static_login(
         issuer,
         client_id,
         client_secret,
+        code_challenge_method,
         user_claim,
     } = &form.value;
     let at = line(form);
@@ -312,7 +316,10 @@ fn static_login(
     let claim = needed(reader, KEY, "user_claim", at, user_claim.as_ref())?;
     Ok(StaticLogin {
         issuer: identifier(reader, KEY, at, issuer.as_ref())?,
-        client: client(reader, KEY, at, client_id.as_ref(), client_secret.as_ref())?,
+        client: LoginClient {
+            is_s256_known: is_s256(reader, KEY, code_challenge_method.as_ref())?,
+            ..client(reader, KEY, at, client_id.as_ref(), client_secret.as_ref())?
+        },
         user_claim: reader.text("server.auth.static_login.user_claim", claim)?,
     })
 }
@@ -329,7 +336,20 @@ fn client(
     Ok(LoginClient {
         client_id: reader.text(&format!("{section}.client_id"), client_id)?,
         client_secret: client_secret.map(secret).transpose()?,
+        is_s256_known: false,
     })
+}
+
+/// Whether `code_challenge_method` is set. There is no other than S256 (OAuth 2.1).
+fn is_s256(reader: Reader<'_>, section: &str, text: Option<&Text>) -> Result<bool, ConfigError> {
+    let Some(text) = text else {
+        return Ok(false);
+    };
+    let key = format!("{section}.code_challenge_method");
+    if reader.text(&key, text)? == "S256" {
+        return Ok(true);
+    }
+    Err(reader.wrong(line(text), &key, "must be S256"))
 }
 
 fn needed<'a>(

@@ -177,6 +177,7 @@ pub(super) struct IntrospectionForm {
 pub(super) struct LoginForm {
     pub(super) client_id: Option<Text>,
     pub(super) client_secret: Option<Text>,
+    pub(super) code_challenge_method: Option<Text>,
 }
 
 /// `server.auth.static_login`.
@@ -186,6 +187,7 @@ pub(super) struct StaticLoginForm {
     pub(super) issuer: Option<Text>,
     pub(super) client_id: Option<Text>,
     pub(super) client_secret: Option<Text>,
+    pub(super) code_challenge_method: Option<Text>,
     pub(super) user_claim: Option<Text>,
 }
 

@@ -27,6 +27,9 @@ pub struct Discovered {
     /// `authorization_response_iss_parameter_supported` (RFC 9207 §3): the answer to an
     /// authorization request must carry `iss`.
     pub sends_iss: bool,
+    /// `code_challenge_methods_supported` (RFC 8414 §2) has S256. Absent means that the issuer knows no
+    /// PKCE.
+    pub does_s256: bool,
 }
 
 /// Asks the issuer at each place where its metadata can be. The error says why they cannot be had.
@@ -86,6 +89,8 @@ fn parse(issuer: &str, document: &Map<String, Value>) -> Result<Discovered, &'st
     };
     let methods = document.get("token_endpoint_auth_methods_supported");
     let methods = methods.and_then(Value::as_array).into_iter().flatten();
+    let challenges = document.get("code_challenge_methods_supported");
+    let mut challenges = challenges.and_then(Value::as_array).into_iter().flatten();
     let sends_iss = document.get("authorization_response_iss_parameter_supported");
     Ok(Discovered {
         jwks_uri: url("jwks_uri")?.ok_or("its metadata have no jwks_uri")?,
@@ -97,6 +102,7 @@ fn parse(issuer: &str, document: &Map<String, Value>) -> Result<Discovered, &'st
             .filter_map(|method| method.as_str().map(str::to_owned))
             .collect(),
         sends_iss: sends_iss == Some(&Value::Bool(true)),
+        does_s256: challenges.any(|method| method == "S256"),
     })
 }
 

@@ -153,6 +153,13 @@ impl Issuer {
             .map_err(|cause| self.unavailable(cause))
     }
 
+    /// Whether nobody may sign in here: an issuer that knows no PKCE would take a code that somebody
+    /// else's browser brings. Neither its metadata nor the configuration say that it does S256.
+    pub fn lacks_pkce(&self, discovered: &Discovered) -> bool {
+        let known = self.login().is_some_and(|client| client.is_s256_known);
+        !known && !discovered.does_s256
+    }
+
     /// Checks an ID token (`OpenID` Connect Core 1.0 §3.1.3.7) that was made for the client
     /// `client_id` and an authorization request with `nonce`.
     pub async fn verify_id_token(

@@ -231,6 +231,21 @@ impl ResourceServer {
             .find(|known| known.callers() == issuer)
     }
 
+    /// An issuer that people would sign in at and that does no PKCE. Those that cannot be reached are
+    /// asked again when somebody signs in.
+    pub async fn without_pkce(&self) -> Option<&Issuer> {
+        let trusted = self.0.trusted.iter().map(|trusted| &trusted.issuer);
+        let issuers = trusted.chain(&self.0.static_login);
+        for issuer in issuers.filter(|issuer| issuer.login().is_some()) {
+            match issuer.discovered().await {
+                Ok(discovered) if issuer.lacks_pkce(&discovered) => return Some(issuer),
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "an issuer cannot be looked at yet"),
+            }
+        }
+        None
+    }
+
     /// Compares with all of them, so that the time tells nothing of which one was near.
     fn static_user(&self, digest: &[u8; 32]) -> Option<&str> {
         let mut found = None;

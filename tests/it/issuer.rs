@@ -55,6 +55,9 @@ struct Inside {
     unverified: Vec<String>,
     change_claims: Changed<Value>,
     change_answer: Changed<Vec<(String, String)>>,
+    change_metadata: Changed<Value>,
+    /// What introspection says of opaque tokens.
+    opaque: HashMap<String, Value>,
     requests: Vec<&'static str>,
 }
 
@@ -93,6 +96,7 @@ impl TestIssuer {
             .route("/as/{user}", get(become_user))
             .route("/authorize", get(authorize))
             .route("/token", post(token))
+            .route("/introspect", post(introspect))
             .with_state(Arc::clone(&shared));
         let task = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
         Self { shared, task }
@@ -128,7 +132,27 @@ impl TestIssuer {
         self.state().change_answer = change;
     }
 
-    /// How many requests came to the `authorize` or the `token` endpoint.
+    /// Changes its metadata from now on; none: leaves them as they are.
+    pub(crate) fn change_metadata(&self, change: Changed<Value>) {
+        self.state().change_metadata = change;
+    }
+
+    /// An opaque access token of `user` for the resource `audience` (RFC 7662).
+    pub(crate) fn opaque_token(&self, user: &str, audience: &str) -> String {
+        let token = format!("opaque-token-of-{user}");
+        let now = self.shared.clock.now().as_second();
+        let claims = json!({ "active": true, "iss": self.identifier(), "sub": user,
+                             "aud": audience, "exp": now + 3_600 });
+        self.state().opaque.insert(token.clone(), claims);
+        token
+    }
+
+    /// Withdraws all opaque tokens.
+    pub(crate) fn withdraw(&self) {
+        self.state().opaque.clear();
+    }
+
+    /// How many requests came to an endpoint: `authorize`, `token`, `jwks`, `metadata`.
     pub(crate) fn count(&self, endpoint: &str) -> usize {
         let state = self.state();
         state
@@ -186,21 +210,39 @@ impl Shared {
 
 async fn metadata(State(shared): State<Arc<Shared>>) -> Json<Value> {
     let at = |path: &str| format!("{}/{path}", shared.identifier);
-    Json(json!({
+    let mut inside = shared.state.lock().unwrap();
+    inside.requests.push("metadata");
+    let mut metadata = json!({
         "issuer": shared.identifier,
         "authorization_endpoint": at("authorize"),
         "token_endpoint": at("token"),
         "jwks_uri": at("jwks"),
+        "introspection_endpoint": at("introspect"),
         "response_types_supported": ["code"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic"],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
-    }))
+    });
+    if let Some(change) = inside.change_metadata {
+        change(&mut metadata);
+    }
+    Json(metadata)
+}
+
+async fn introspect(State(shared): State<Arc<Shared>>, RawForm(form): RawForm) -> Json<Value> {
+    let given = parameters(&form);
+    let mut inside = shared.state.lock().unwrap();
+    inside.requests.push("introspect");
+    let known = given
+        .get("token")
+        .and_then(|token| inside.opaque.get(token));
+    Json(known.cloned().unwrap_or_else(|| json!({ "active": false })))
 }
 
 async fn jwks(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    shared.state.lock().unwrap().requests.push("jwks");
     // An uncompressed point: 4, then both coordinates (SEC 1 §2.3.3).
     let (x, y) = shared.key.public_key().as_ref()[1..].split_at(32);
     let encoded = |bytes| BASE64_URL_SAFE_NO_PAD.encode(bytes);

@@ -138,6 +138,11 @@ pub(super) const MISTAKES: &[Mistake] = &[
     ),
     (
         File,
+        "server:\n  auth:\n    issuers:\n      - issuer: https://id.example.com\n        login: { client_id: x, code_challenge_method: plain }\n",
+        &[":5: server.auth.issuers.login.code_challenge_method must be S256"],
+    ),
+    (
+        File,
         "server:\n  auth:\n    issuers:\n      - issuer: https://id.example.com\n        login: { client_id: x, redirect_uri: CANARY }\n",
         &[":5: ", "`redirect_uri`"],
     ),
@@ -228,7 +233,7 @@ fn every_key_of_server_auth_is_taken_over() {
         token_type: any
         scopes: { read: 'mcp:read', write: 'mcp:write' }
         introspection: { client_id: rs, client_secret: '${env:RS}', endpoint: 'https://id.example.com/introspect' }
-        login: { client_id: web, client_secret: '${env:WEB}' }
+        login: { client_id: web, client_secret: '${env:WEB}', code_challenge_method: S256 }
       - issuer: http://127.0.0.1:4202
         login: { client_id: public }
     static_tokens: ${file:~/tokens}
@@ -278,7 +283,9 @@ fn every_key_of_server_auth_is_taken_over() {
     assert_eq!(second.token_type, TokenType::AtJwt);
     assert_eq!(second.scopes, None);
     assert!(second.introspection.is_none());
-    assert!(second.login.as_ref().unwrap().client_secret.is_none());
+    assert!(login.is_s256_known);
+    let login = second.login.as_ref().unwrap();
+    assert!(login.client_secret.is_none() && !login.is_s256_known);
     let token = |user: &str, byte| StaticToken {
         user: user.to_owned(),
         sha256: [byte; 32],

@@ -48,6 +48,13 @@ async fn at(site: &Site, issuer: &str, back: Back) -> Response {
             return pages::sign_in::unavailable();
         }
     };
+    if found.lacks_pkce(&discovered) {
+        tracing::warn!(
+            issuer,
+            "the issuer's metadata have no S256 in code_challenge_methods_supported"
+        );
+        return pages::sign_in::unavailable();
+    }
     let Some(endpoint) = &discovered.authorization_endpoint else {
         tracing::warn!(
             issuer,

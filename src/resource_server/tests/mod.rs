@@ -282,6 +282,7 @@ fn client() -> LoginClient {
     LoginClient {
         client_id: "web".to_owned(),
         client_secret: Some(secret("CANARY-login")),
+        is_s256_known: false,
     }
 }
 

@@ -54,19 +54,29 @@ impl HttpServer {
     pub(crate) async fn with(more: &str) -> Self {
         let home = TempDir::new().unwrap();
         let sandbox = Sandbox::start(SandboxSettings::default()).await.unwrap();
-        Self::start(home, sandbox, free_port(), more)
+        let more = more.to_owned();
+        // Its issuer may be of this test, and is looked at before it listens.
+        let started = move || Self::start(home, sandbox, free_port(), &more);
+        tokio::task::spawn_blocking(started).await.unwrap()
     }
 
     /// For the local user, with the fixtures of the conformance suite.
     pub(crate) async fn with_fixtures() -> Self {
         let home = TempDir::new().unwrap();
         let sandbox = Sandbox::start(SandboxSettings::default()).await.unwrap();
-        Self::start_with(home, sandbox, free_port(), "", &["--conformance"])
+        Self::start_with(home, sandbox, free_port(), "", &["--conformance"], &[])
+    }
+
+    /// For the local user, with more variables in its environment.
+    pub(crate) async fn with_environment(variables: Vec<(&'static str, String)>) -> Self {
+        let home = TempDir::new().unwrap();
+        let sandbox = Sandbox::start(SandboxSettings::default()).await.unwrap();
+        Self::start_with(home, sandbox, free_port(), "", &[], &variables)
     }
 
     /// On this port, for a server that is known there.
     pub(crate) fn start(home: TempDir, sandbox: Sandbox, port: u16, more: &str) -> Self {
-        Self::start_with(home, sandbox, port, more, &[])
+        Self::start_with(home, sandbox, port, more, &[], &[])
     }
 
     fn start_with(
@@ -75,6 +85,7 @@ impl HttpServer {
         port: u16,
         more: &str,
         arguments: &[&str],
+        variables: &[(&str, String)],
     ) -> Self {
         let tokens = home.path().join("tokens");
         fs::write(&tokens, static_tokens()).unwrap();
@@ -84,6 +95,7 @@ impl HttpServer {
         let config = sandbox.write_config(home.path(), &rest).unwrap();
         let mut child = command(home.path(), &config)
             .args(arguments)
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .spawn()
             .unwrap();
         let log = Arc::<Mutex<Vec<String>>>::default();
@@ -213,6 +225,11 @@ impl HttpServer {
         let pid = i32::try_from(self.child.id()).unwrap();
         let pid = rustix::process::Pid::from_raw(pid).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    }
+
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits for its end.

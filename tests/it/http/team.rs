@@ -1,7 +1,6 @@
 //! A team on one server, each with tokens of their issuer: a link is its person's, and what it brings
 //! is, too (threats 1, 35, 36, 96, 112, 116).
 
-use std::process::Command;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -18,15 +17,21 @@ use crate::issuer::{CLIENT_ID, CLIENT_SECRET, TestIssuer};
 use crate::peers::write_private;
 use crate::results::{MAILS, WORD, cut, long, mail, read};
 
-struct Team {
-    server: HttpServer,
-    issuer: TestIssuer,
+/// A server whose users have tokens of an issuer, and sign in there.
+pub(super) struct Team {
+    pub(super) server: HttpServer,
+    pub(super) issuer: TestIssuer,
     /// What the configuration names.
     _secrets: TempDir,
 }
 
 impl Team {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// `more` are lines of the configuration, first those of `server`.
+    pub(super) async fn with(more: &str) -> Self {
         let issuer = TestIssuer::start(Clock::system()).await;
         let secrets = tempfile::tempdir().unwrap();
         let secret = secrets.path().join("secret");
@@ -34,7 +39,7 @@ impl Team {
         let auth = format!(
             "  auth:\n    issuers:\n      - issuer: {}\n        \
              scopes: {{ read: r, write: w }}\n        \
-             login: {{ client_id: {CLIENT_ID}, client_secret: \"${{file:{}}}\" }}\n",
+             login: {{ client_id: {CLIENT_ID}, client_secret: \"${{file:{}}}\" }}\n{more}",
             issuer.identifier(),
             secret.display()
         );
@@ -45,18 +50,18 @@ impl Team {
         }
     }
 
-    fn token(&self, user: &str, scope: &str) -> String {
+    pub(super) fn token(&self, user: &str, scope: &str) -> String {
         let audience = format!("{}/mcp", self.server.url);
         let scope = json!({ "scope": scope });
         self.issuer.access_token(user, &audience, &scope)
     }
 
-    async fn call(&self, user: &str, params: &Value) -> Value {
+    pub(super) async fn call(&self, user: &str, params: &Value) -> Value {
         self.server.call(&self.token(user, "w"), params).await
     }
 
     /// The answer of a call whose user follows the link that it may come with.
-    async fn finish(&self, user: &str, params: &Value) -> Value {
+    pub(super) async fn finish(&self, user: &str, params: &Value) -> Value {
         let answer = self.call(user, params).await;
         if answer["result"]["inputRequests"].is_null() {
             return answer;
@@ -67,10 +72,38 @@ impl Team {
     }
 
     /// Opens a link in the browser of somebody who is signed in at the issuer.
-    async fn follow(&self, user: &str, link: &str) -> Journey {
-        let mut person = Person::new();
+    pub(super) async fn follow(&self, user: &str, link: &str) -> Journey {
+        self.follow_with(user, link, Person::new()).await
+    }
+
+    /// The same with an account of its own at the provider: bob's is Grace's.
+    pub(super) async fn connect(&self, user: &str, params: &Value) -> Value {
+        let asked = self.call(user, params).await;
+        let account = if user == "bob" { "grace" } else { "ada" };
+        let person = Person::new().account(&format!("{account}@example.test"));
+        let journey = self.follow_with(user, &link_of(&asked), person).await;
+        assert_eq!(journey.last().status, 200, "{}", journey.last().body);
+        self.call(user, &retry(params, &asked, "accept")).await
+    }
+
+    async fn follow_with(&self, user: &str, link: &str, mut person: Person) -> Journey {
         person.open(self.issuer.as_user(user)).await.unwrap();
         person.follow(link).await.unwrap()
+    }
+
+    /// Runs a command of the binary, which asks the server if it runs.
+    pub(super) async fn command(&self, arguments: &[&str]) -> (i32, String) {
+        let ended = tokio::process::Command::new(env!("CARGO_BIN_EXE_valetkey"))
+            .env_clear()
+            .env("HOME", self.server.home.path())
+            .arg("--config")
+            .arg(self.server.home.path().join("valetkey.yaml"))
+            .args(arguments)
+            .output()
+            .await
+            .unwrap();
+        let said = String::from_utf8([ended.stdout, ended.stderr].concat()).unwrap();
+        (ended.status.code().unwrap(), said)
     }
 }
 
@@ -245,16 +278,7 @@ async fn a_send_that_is_held_when_the_server_ends_is_not_sent_and_is_on_record()
             .count(Site::Google, Endpoint::Api("gmail.users.messages.send")),
         1
     );
-    let config = team.server.home.path().join("valetkey.yaml");
-    let audit = Command::new(env!("CARGO_BIN_EXE_valetkey"))
-        .env_clear()
-        .env("HOME", team.server.home.path())
-        .arg("--config")
-        .arg(&config)
-        .args(["audit", "--json"])
-        .output()
-        .unwrap();
-    let records = String::from_utf8(audit.stdout).unwrap();
+    let (_, records) = team.command(&["audit", "--json"]).await;
     assert!(records.contains("cancelled"), "{records}");
 }
 
