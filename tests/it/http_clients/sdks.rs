@@ -78,16 +78,19 @@ async fn a_browser_of_another_user_connects_nobody_and_the_call_waits_for_its_ow
         let server = &protected.server;
         let url = format!("{}/mcp", server.url);
         let mut client = Client::over_http("client.py", mode, "url", &url).await;
-        let exchanges = || server.sandbox.count(Site::Google, Endpoint::Exchange);
+        let visits = || {
+            let endpoints = [Endpoint::Authorize, Endpoint::Exchange];
+            endpoints.map(|endpoint| server.sandbox.count(Site::Google, endpoint))
+        };
         let follow = async |link: &str| {
             let heading = open(link, Some("bob")).await;
             assert_eq!(heading, json!("This link was made for someone else"));
-            assert_eq!(exchanges(), 0);
+            assert_eq!(visits(), [0, 0]);
             connect(link, Some("ada")).await;
         };
         let found = client.call_and("gmail_search", json!({}), follow).await;
         assert_found(&found);
-        assert_eq!((client.links.len(), exchanges()), (1, 1), "{mode}");
+        assert_eq!((client.links.len(), visits()), (1, [1, 1]), "{mode}");
         client.finish().await;
     }
 }
