@@ -1,7 +1,7 @@
 //! The audit log of a real server: what is recorded of which call, and what when it cannot be.
 
 mod operator;
-mod privacy;
+pub(crate) mod privacy;
 mod required;
 mod revoke_user;
 

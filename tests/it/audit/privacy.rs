@@ -10,10 +10,10 @@ use crate::host::{Host, assert_finished, create, search};
 use crate::session::{Era, Session, find_mail, post_message, read_channel, send_mail};
 
 /// Stands in every argument.
-const CANARY: &str = "c4n4ry.person@example.test";
+pub(crate) const CANARY: &str = "c4n4ry.person@example.test";
 
 /// An argument of a schema's type with the canary in it wherever there is room.
-fn filled(schema: &Value) -> Value {
+pub(crate) fn filled(schema: &Value) -> Value {
     let kind = match &schema["type"] {
         Value::Array(kinds) => kinds[0].clone(),
         kind => kind.clone(),

@@ -1,10 +1,14 @@
 //! `valetkey http` as its clients, its operator and its attackers see it.
 
+mod apart;
+mod crowd;
 mod endpoint;
 mod inside;
+mod leaving;
 mod listeners;
 mod loopback;
 mod operator;
+mod privacy;
 mod request_id;
 pub(crate) mod server;
 mod states;

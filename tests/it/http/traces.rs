@@ -1,7 +1,7 @@
 //! Spans, as a collector on loopback gets them.
 
 use std::fmt::Write as _;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -26,9 +26,23 @@ const OTHER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 /// What came to `v1/traces`.
 #[derive(Clone, Default)]
-struct Collector(Arc<Mutex<Vec<Bytes>>>);
+pub(super) struct Collector(Arc<Mutex<Vec<Bytes>>>);
 
 impl Collector {
+    /// Starts one; it ends with the port.
+    pub(super) fn start() -> (Self, SocketAddr, Port) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = listener.local_addr().unwrap();
+        let collector = Self::default();
+        let port = collector.listen(listener);
+        (collector, endpoint, port)
+    }
+
+    /// All that came, as far as it is text.
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap().concat()).into_owned()
+    }
+
     fn listen(&self, listener: TcpListener) -> Port {
         let kept = Arc::clone(&self.0);
         let take = post(move |body: Bytes| async move {
@@ -58,10 +72,7 @@ impl Collector {
 
 /// Starts a collector, and a server that sends its spans there.
 async fn start() -> (Collector, Port, HttpServer) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = listener.local_addr().unwrap();
-    let collector = Collector::default();
-    let port = collector.listen(listener);
+    let (collector, endpoint, port) = Collector::start();
     let server = HttpServer::with(&format!("  otlp_endpoint: http://{endpoint}\n")).await;
     (collector, port, server)
 }
@@ -181,8 +192,7 @@ async fn spans_say_what_was_done_and_nothing_that_anyone_wrote() {
     let page = named(&spans, "GET /connect/{link}")[0];
     assert_eq!(attribute(page, "http.route"), "/connect/{link}");
     assert_eq!(attribute(page, "http.response.status_code"), 200);
-    let bytes = collector.0.lock().unwrap().concat();
-    let text = String::from_utf8_lossy(&bytes);
+    let text = collector.text();
     let token = link_of(&asked).rsplit('/').next().unwrap().to_owned();
     // The first is in every credential of the sandbox.
     for told in ["sandbox", "ada-", "ada@", "lovelace", "127.0.0.1", &token] {
