@@ -7,6 +7,7 @@ mod inside;
 mod leaving;
 mod listeners;
 mod loopback;
+mod model;
 mod operator;
 mod privacy;
 mod request_id;

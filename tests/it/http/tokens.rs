@@ -13,13 +13,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use valetkey::clock::Clock;
-use valetkey::demo::sandbox::{Sandbox, SandboxSettings};
+use valetkey::demo::browser::Person;
 use valetkey::serve::Port;
 
 use crate::host::{assert_finished, link_of, search};
 use crate::http::inside::Inside;
+use crate::http::model::TwoIssuers;
 use crate::http::server::HttpServer;
 use crate::http::team::Team;
 use crate::issuer::TestIssuer;
@@ -244,40 +244,26 @@ async fn issuer_behind_a_redirect(target: &TestIssuer) {
 
 #[tokio::test]
 async fn one_subject_of_two_issuers_is_two_users_and_so_are_subjects_that_look_alike() {
-    let first = TestIssuer::start(Clock::system()).await;
-    let second = TestIssuer::start(Clock::system()).await;
-    let home = TempDir::new().unwrap();
-    let sandbox = Sandbox::start(SandboxSettings::default()).await.unwrap();
-    let server = {
-        let secret = home.path().join("secret");
-        crate::peers::write_private(&secret, crate::issuer::CLIENT_SECRET);
-        let login = format!(
-            "login: {{ client_id: {}, client_secret: \"${{file:{}}}\" }}",
-            crate::issuer::CLIENT_ID,
-            secret.display()
-        );
-        let [one, two] = [&first, &second]
-            .map(|issuer| format!("      - issuer: {}\n        {login}\n", issuer.identifier()));
-        let more = format!("  auth:\n    issuers:\n{one}{two}  calls_per_minute: 0\n");
-        let started = move || HttpServer::start(home, sandbox, crate::world::free_port(), &more);
-        tokio::task::spawn_blocking(started).await.unwrap()
-    };
-    let audience = format!("{}/mcp", server.url);
-    let token = |issuer: &TestIssuer, sub: &str| issuer.access_token(sub, &audience, &json!({}));
-    let connected = async |issuer: &TestIssuer, sub: &str| {
-        let answer = server.call(&token(issuer, sub), &listed()).await;
+    let team = TwoIssuers::new().await;
+    let [first, second] = [0, 1];
+    let connected = async |issuer: usize, sub: &str| {
+        let answer = team.call(issuer, sub, &listed()).await;
         let items = &answer["result"]["structuredContent"]["items"];
         items
             .as_array()
             .unwrap_or_else(|| panic!("{sub}: {answer}"))
             .len()
     };
-    let asked = server.call(&token(&first, "ada"), &search()).await;
-    let mut person = valetkey::demo::browser::Person::new();
-    person.open(first.as_user("ada")).await.unwrap();
+    let asked = team.call(first, "ada", &search()).await;
+    let mut person = Person::new();
+    person
+        .open(team.issuers[first].as_user("ada"))
+        .await
+        .unwrap();
     person.follow(&link_of(&asked)).await.unwrap();
-    assert_finished(&server.call(&token(&first, "ada"), &search()).await);
-    let identifier = first.identifier();
+    assert_finished(&team.call(first, "ada", &search()).await);
+    let audience = format!("{}/mcp", team.server.url);
+    let identifier = team.issuers[first].identifier();
     let long = "a".repeat(4_096);
     let like_it = [
         "Ada",
@@ -296,17 +282,18 @@ async fn one_subject_of_two_issuers_is_two_users_and_so_are_subjects_that_look_a
     ];
     let mut users = 0;
     for sub in like_it {
-        let answer = server.message(&token(&first, sub), "tools/call", &listed());
+        let token = team.issuers[first].access_token(sub, &audience, &json!({}));
+        let answer = team.server.message(&token, "tools/call", &listed());
         let answer = answer.send().await.unwrap();
         // One that is too strange is refused; none is somebody else.
         if answer.status() == 200 {
             users += 1;
-            assert_eq!(connected(&first, sub).await, 0, "{sub:.20?}");
+            assert_eq!(connected(first, sub).await, 0, "{sub:.20?}");
         } else {
             assert_eq!(answer.status(), 401, "{sub:.20?}");
         }
     }
     assert!(users >= 8, "{users} were users");
-    assert_eq!(connected(&second, "ada").await, 0, "of the other issuer");
-    assert_eq!(connected(&first, "ada").await, 1);
+    assert_eq!(connected(second, "ada").await, 0, "of the other issuer");
+    assert_eq!(connected(first, "ada").await, 1);
 }
