@@ -238,3 +238,55 @@ async fn the_user_of_a_static_token_signs_in_where_static_login_says() {
     let journey = person.open(other).await.unwrap();
     assert_eq!(journey.last().status, 403);
 }
+
+#[tokio::test]
+async fn only_a_click_on_the_page_of_this_person_in_this_browser_goes_on_to_the_provider() {
+    let house = House::new().await;
+    let link = house.link("ada").await;
+    let mut ada = house.browser_of("ada").await;
+    let page = ada.open(link.clone()).await.unwrap();
+    // As scanners of links look at them.
+    let http = valetkey::http::Http::new().client();
+    for _ in 0..20 {
+        for request in [http.head(link.clone()), http.get(link.clone())] {
+            assert_eq!(request.send().await.unwrap().status(), 303);
+        }
+    }
+    let provider = house.sandbox.base_url();
+    let mut without = page.clone();
+    ada.submit(&mut without, &[("csrf", "")]).await.unwrap();
+    let mut wrong = page.clone();
+    ada.submit(&mut wrong, &[("csrf", "x")]).await.unwrap();
+    // From a page of another site: the cookies do not travel, and the browser says where it was.
+    let mut foreign = page.clone();
+    let last = foreign.hops.last_mut().unwrap();
+    last.body = last.body.replace(
+        "<form method=\"post\">",
+        &format!("<form method=\"post\" action=\"{link}\">"),
+    );
+    last.url = "http://evil.example/".parse().unwrap();
+    last.headers.remove("content-security-policy");
+    ada.submit(&mut foreign, &[]).await.unwrap();
+    for refused in [without, wrong, foreign] {
+        assert_eq!(refused.last().status, 403, "{}", body(refused.last()));
+        assert!(hops_at(&refused, provider).is_empty(), "{refused}");
+    }
+    assert!(!house.link_for(&house.caller("ada")).await.posted);
+    house.connect("ada").await;
+}
+
+#[tokio::test]
+async fn a_link_that_ended_is_gone_for_everyone_and_says_nobodys_name() {
+    let house = House::new().await;
+    let link = house.link("ada").await;
+    let mut ada = house.browser_of("ada").await;
+    ada.open(link.clone()).await.unwrap();
+    house.clock.advance(Duration::from_secs(601));
+    let own = ada.open(link.clone()).await.unwrap();
+    let stranger = Person::new().open(link.clone()).await.unwrap();
+    for gone in [&own, &stranger] {
+        assert_eq!(gone.last().status, StatusCode::GONE);
+        assert!(!body(gone.last()).contains("ada") && !body(gone.last()).contains("Google"));
+    }
+    assert_ne!(house.link("ada").await, link);
+}

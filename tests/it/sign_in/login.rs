@@ -243,3 +243,16 @@ async fn an_issuer_that_cannot_be_reached_is_told_as_such() {
     assert_eq!(journey.last().status, 503, "{}", body(journey.last()));
     assert!(body(journey.last()).contains("You cannot sign in now"));
 }
+
+#[tokio::test]
+async fn nobody_is_sent_to_an_issuer_whose_metadata_say_no_more_that_it_does_pkce() {
+    let house = House::new().await;
+    let link = house.link("ada").await;
+    house.issuer.change_metadata(Some(|metadata| {
+        metadata["code_challenge_methods_supported"] = json!(["plain"]);
+    }));
+    let mut ada = house.browser_of("ada").await;
+    let journey = ada.open(link).await.unwrap();
+    assert_eq!(journey.last().status, 503, "{}", body(journey.last()));
+    assert_eq!(house.issuer.count("authorize"), 0);
+}
