@@ -11,9 +11,11 @@ impl Owner {
     /// See [`crate::broker::Broker::revoke_user`].
     pub(super) async fn revoke_user(&self, caller: &Caller) -> Result<RevokedUser, BrokerError> {
         let store = self.store();
-        let mut revoked = RevokedUser::default();
-        // Once: a call that waited for one of these mints the next, whose link has to work.
-        revoked.flows = self.drop_flows(&store, caller).await?;
+        let mut revoked = RevokedUser {
+            // Once: a call that waited for one of these mints the next, whose link has to work.
+            flows: self.drop_flows(&store, caller).await?,
+            ..RevokedUser::default()
+        };
         // Again until nothing is left: a sign-in may have ended in a connection at that moment.
         loop {
             let connections = store.connections(caller).await?;

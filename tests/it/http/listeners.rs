@@ -5,6 +5,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use axum::Router;
 use reqwest::Method;
@@ -23,10 +24,12 @@ use crate::issuer::{CLIENT_ID, CLIENT_SECRET, TestIssuer};
 use crate::peers::write_private;
 use crate::world::free_port;
 
-/// Waits for its end on a thread where waiting stops no issuer of the test.
-async fn output(mut command: Command) -> (i32, String) {
-    let ended = tokio::task::spawn_blocking(move || command.output().unwrap());
-    let Output { status, stderr, .. } = ended.await.unwrap();
+/// The end of a server that does not start. The test's issuer answers meanwhile.
+async fn output(command: Command) -> (i32, String) {
+    let mut command = tokio::process::Command::from(command);
+    let ended = command.kill_on_drop(true).output();
+    let ended = tokio::time::timeout(Duration::from_secs(20), ended).await;
+    let Output { status, stderr, .. } = ended.expect("it started").unwrap();
     (status.code().unwrap(), String::from_utf8(stderr).unwrap())
 }
 

@@ -118,9 +118,9 @@ async fn neither_log_nor_metrics_nor_spans_name_a_person_or_what_was_said() {
                 let before = text[..at].chars().next_back();
                 let after = text[at + word.len()..].chars().next();
                 // A hash may have the letters of a name in it.
-                let short = word.len() > 3 || alone(before) && alone(after);
+                let named = word.len() > 3 || alone(before) && alone(after);
                 assert!(
-                    !short,
+                    !named,
                     "{word} in the {place}: {:.200}",
                     &text[at.saturating_sub(100)..]
                 );
