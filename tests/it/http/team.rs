@@ -76,6 +76,16 @@ impl Team {
         self.follow_with(user, link, Person::new()).await
     }
 
+    /// The same with an account of its own at the provider: bob's is Grace's.
+    pub(super) async fn connect(&self, user: &str, params: &Value) -> Value {
+        let asked = self.call(user, params).await;
+        let account = if user == "bob" { "grace" } else { "ada" };
+        let person = Person::new().account(&format!("{account}@example.test"));
+        let journey = self.follow_with(user, &link_of(&asked), person).await;
+        assert_eq!(journey.last().status, 200, "{}", journey.last().body);
+        self.call(user, &retry(params, &asked, "accept")).await
+    }
+
     async fn follow_with(&self, user: &str, link: &str, mut person: Person) -> Journey {
         person.open(self.issuer.as_user(user)).await.unwrap();
         person.follow(link).await.unwrap()

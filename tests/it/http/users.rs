@@ -1,8 +1,7 @@
-//! Several users of one server: nobody sees, uses or ends what is another's (threats 101, 110).
+//! Several users of one server: nobody sees, uses or ends what is another's (threat 101).
 
 use reqwest::Method;
 use serde_json::json;
-use tokio::task::JoinSet;
 
 use crate::http::server::{ADA, BOB, HttpServer, message_of};
 
@@ -31,26 +30,4 @@ async fn a_session_is_unknown_to_everyone_but_its_user() {
     let answer = server.in_session(ADA, &session, &list).send().await;
     let answer = message_of(answer.unwrap()).await;
     assert!(answer["result"]["tools"].is_array(), "{answer}");
-}
-
-#[tokio::test]
-async fn calls_with_the_same_id_at_the_same_time_each_get_their_own_answer() {
-    let server = HttpServer::with_users("").await;
-    let mut calls = JoinSet::new();
-    for number in 0..200 {
-        let (token, user) = if number % 2 == 0 {
-            (ADA, "ada")
-        } else {
-            (BOB, "bob")
-        };
-        let name = format!("no_tool_of_{user}_{number}");
-        let params = json!({ "name": name, "arguments": {} });
-        let request = server.message(token, "tools/call", &params);
-        calls.spawn(async move { (name, message_of(request.send().await.unwrap()).await) });
-    }
-    for (name, answer) in calls.join_all().await {
-        assert_eq!(answer["id"], 1);
-        let said = answer["error"]["message"].as_str().unwrap();
-        assert!(said.contains(&format!("{name}.")), "{name}: {said}");
-    }
 }
