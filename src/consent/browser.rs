@@ -6,7 +6,7 @@ use crate::consent::cookie::Cookie;
 use crate::consent::origin::Origin;
 use crate::consent::token::Token;
 
-const BROWSER: Cookie = Cookie("");
+const BROWSER: Cookie<'_> = Cookie("");
 
 /// The browser's cookie.
 pub(super) fn cookie(headers: &HeaderMap, origin: &Origin) -> Option<Token> {

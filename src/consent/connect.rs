@@ -18,7 +18,7 @@ pub(super) async fn show(
 ) -> Response {
     let visitor = match session::visitor(&site, &headers).await {
         Ok(Some(visitor)) => visitor,
-        Ok(None) => return login::start::for_link(&site, link).await,
+        Ok(None) => return login::start::for_link(&site, &headers, link).await,
         Err(error) => return pages::broken(&error),
     };
     let page = match site.broker.page(link.secret(), &visitor.caller).await {
@@ -49,10 +49,9 @@ pub(super) async fn agree(
     let Some(cookie) = form::from_our_page(&headers, &body, &site.origin, about) else {
         return pages::not_from_our_page();
     };
-    let person = match session::visitor(&site, &headers).await {
-        Ok(Some(visitor)) => visitor.caller,
-        Ok(None) => return pages::sign_in::over(),
-        Err(error) => return pages::broken(&error),
+    let person = match session::signed_in(&site, &headers).await {
+        Ok(visitor) => visitor.caller,
+        Err(refusal) => return refusal,
     };
     let (link, cookie) = (link.secret(), cookie.secret());
     match site.broker.begin(link, cookie, &person).await {

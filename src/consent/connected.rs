@@ -18,10 +18,9 @@ pub(super) async fn show(
     let Some(cookie) = browser::cookie(&headers, &site.origin) else {
         return pages::unknown_link();
     };
-    let person = match session::visitor(&site, &headers).await {
-        Ok(Some(visitor)) => visitor.caller,
-        Ok(None) => return pages::sign_in::over(),
-        Err(error) => return pages::broken(&error),
+    let person = match session::signed_in(&site, &headers).await {
+        Ok(visitor) => visitor.caller,
+        Err(refusal) => return refusal,
     };
     let broker = &site.broker;
     let ending = broker.ending(link.secret(), cookie.secret(), &person);
@@ -46,10 +45,9 @@ pub(super) async fn settle(
     let Some(cookie) = form::from_our_page(&headers, &body, &site.origin, about) else {
         return pages::not_from_our_page();
     };
-    let person = match session::visitor(&site, &headers).await {
-        Ok(Some(visitor)) => visitor.caller,
-        Ok(None) => return pages::sign_in::over(),
-        Err(error) => return pages::broken(&error),
+    let person = match session::signed_in(&site, &headers).await {
+        Ok(visitor) => visitor.caller,
+        Err(refusal) => return refusal,
     };
     let keep = match form::field(&body, "decision").as_deref() {
         Some("keep") => true,

@@ -15,9 +15,31 @@ const LONGEST: usize = 3_800;
 
 /// One of our cookies, by the part of its name that makes it this one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cookie(pub(super) &'static str);
+pub(super) struct Cookie<'a>(pub(super) &'a str);
 
-impl Cookie {
+/// The parts of the names of those cookies of ours whose parts begin like this.
+pub(super) fn named_like<'a>(
+    prefix: &str,
+    headers: &'a HeaderMap,
+    origin: &Origin,
+) -> impl Iterator<Item = &'a str> {
+    let ours = Cookie("").name(origin);
+    let whole = Cookie(prefix).name(origin);
+    let names = pairs(headers).map(|(name, _)| name);
+    let names = names.filter(move |name| name.starts_with(&whole));
+    names.map(move |name| &name[ours.len()..])
+}
+
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+}
+
+impl Cookie<'_> {
     /// Over https the prefix makes browsers insist on `Secure`, `Path=/` and no `Domain`
     /// (draft-ietf-httpbis-rfc6265bis §4.1.3.2); plain http on loopback cannot have it.
     fn name(self, origin: &Origin) -> String {
@@ -27,15 +49,9 @@ impl Cookie {
 
     /// Its value. None too when it came twice: cookies do not keep ports apart, so another program
     /// on this machine may have added one, and which is ours cannot be told.
-    pub(super) fn value<'a>(self, headers: &'a HeaderMap, origin: &Origin) -> Option<&'a str> {
+    pub(super) fn value<'h>(self, headers: &'h HeaderMap, origin: &Origin) -> Option<&'h str> {
         let name = self.name(origin);
-        let mut values = headers
-            .get_all(COOKIE)
-            .iter()
-            .filter_map(|line| line.to_str().ok())
-            .flat_map(|line| line.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .filter_map(|(key, value)| (key == name).then_some(value));
+        let mut values = pairs(headers).filter_map(|(key, value)| (key == name).then_some(value));
         let value = values.next()?;
         values.next().is_none().then_some(value)
     }

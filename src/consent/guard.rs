@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderName, HeaderValue, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -33,7 +33,8 @@ pub(super) async fn check(
     next: Next,
 ) -> Response {
     let method = method_name(request.method());
-    let route = route_name(request.uri().path());
+    // The template: the paths have a link's token in them.
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = match admit(&origin, request).await {
         Ok(request) => next.run(request).await,
         Err(refusal) => refusal,
@@ -41,7 +42,7 @@ pub(super) async fn check(
     harden(&mut response);
     tracing::info!(
         http.method = method,
-        http.route = route,
+        http.route = route.as_ref().map_or("other", MatchedPath::as_str),
         http.status = response.status().as_u16(),
         "consent.request"
     );
@@ -110,19 +111,6 @@ fn method_name(method: &Method) -> &'static str {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
         Method::POST => "POST",
-        _ => "other",
-    }
-}
-
-fn route_name(path: &str) -> &'static str {
-    match path.split('/').nth(1) {
-        Some("connect") => "/connect/{link}",
-        Some("oauth") => "/oauth/callback/{provider_id}",
-        Some("connected") => "/connected/{link}",
-        Some("login") => "/login",
-        Some("disconnect") => "/disconnect/{connection}",
-        Some("sign-out") => "/sign-out",
-        Some("") => "/",
         _ => "other",
     }
 }

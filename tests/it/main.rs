@@ -49,6 +49,7 @@ mod panics;
 mod peers;
 mod policy;
 mod processes;
+mod proxy;
 mod resource_server;
 mod results;
 mod resumption;

@@ -7,7 +7,8 @@ use axum::response::Response;
 
 use crate::broker::{Callback, Visitor};
 use crate::consent::callback::parse;
-use crate::consent::login::{LOGIN, Login, redirect_uri};
+use crate::consent::cookie::Cookie;
+use crate::consent::login::{Login, cookie_of, redirect_uri};
 use crate::consent::{People, Site, pages, session};
 use crate::oauth::login::{SignIn, SignInError};
 use crate::resource_server::issuer::{IdClaims, Issuer, IssuerError};
@@ -36,20 +37,13 @@ pub(in crate::consent) async fn receive(
     let Some(answer) = parse(String::new(), uri.query().unwrap_or_default()) else {
         return pages::refused(StatusCode::BAD_REQUEST);
     };
-    let login: Option<Login> = match LOGIN.opened(&site.broker, &site.origin, &headers).await {
-        Ok(login) => login,
-        Err(error) => return pages::broken(&error),
-    };
-    let ours = login
-        .filter(|login| site.broker.now() < login.expires_at)
-        .filter(|login| {
-            answer
-                .state
-                .as_ref()
-                .is_some_and(|state| login.state.is(state))
-        });
-    let Some(login) = ours else {
+    let Some(state) = answer.state.clone() else {
         return refused(&Refusal::Unknown);
+    };
+    let login = match Login::under_way(&site, &headers, &state).await {
+        Ok(Some(login)) => login,
+        Ok(None) => return refused(&Refusal::Unknown),
+        Err(error) => return pages::broken(&error),
     };
     let mut response = match signed_in(&site, &login, answer).await {
         Ok(claims) => {
@@ -72,7 +66,7 @@ pub(in crate::consent) async fn receive(
         }
         Err(refusal) => refused(&refusal),
     };
-    let over = LOGIN.removed(&site.origin);
+    let over = Cookie(&cookie_of(&state)).removed(&site.origin);
     response.headers_mut().append(SET_COOKIE, over);
     response
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use crate::broker::{Access, Alias, Broker, BrokerError, ConnectionId, Requirement};
+use crate::broker::{Access, Alias, Broker, BrokerError, Requirement};
 use crate::caller::Caller;
 use crate::consent::{Site, form, own, pages};
 
@@ -56,14 +56,12 @@ pub(in crate::consent) async fn begin(
 
 /// What a connection that stopped working needs. One that is not the caller's is none.
 async fn again(broker: &Broker, caller: &Caller, id: &str) -> Result<Access, BrokerError> {
-    let views = broker.connections(caller).await?;
-    let id = ConnectionId::parse(id);
-    let Some(view) = views.iter().find(|view| Some(view.id) == id) else {
+    let Some(view) = own::connection(broker, caller, id).await? else {
         return Err(BrokerError::NotConfigured("no such connection".to_owned()));
     };
     let requirement = Requirement {
         toolkit: String::new(),
-        provider: view.provider_id.clone(),
+        provider: view.provider_id,
         account: Some(view.id.to_string()),
         // All that was granted is asked for again.
         scopes: Vec::new(),

@@ -11,33 +11,24 @@ use crate::consent::{Site, own, pages, session};
 
 type Segment = Result<Path<String>, PathRejection>;
 
-fn id(segment: Segment) -> Option<ConnectionId> {
-    let Path(text) = segment.ok()?;
-    ConnectionId::parse(&text)
-}
-
 /// The question. It names only a connection of the person's own.
 pub(in crate::consent) async fn ask(
     State(site): State<Site>,
     segment: Segment,
     headers: HeaderMap,
 ) -> Response {
-    let visitor = match session::visitor(&site, &headers).await {
-        Ok(Some(visitor)) => visitor,
-        Ok(None) => return pages::sign_in::over(),
-        Err(error) => return pages::broken(&error),
+    let visitor = match session::signed_in(&site, &headers).await {
+        Ok(visitor) => visitor,
+        Err(refusal) => return refusal,
     };
-    let views = match site.broker.connections(&visitor.caller).await {
-        Ok(views) => views,
-        Err(error) => return pages::broken(&error),
-    };
-    let id = id(segment);
-    let Some(view) = views.iter().find(|view| Some(view.id) == id) else {
-        return pages::own::not_connected();
-    };
-    own::with_csrf(&site, &headers, &visitor, |csrf| {
-        pages::own::ask_disconnect(view, csrf)
-    })
+    let id = segment.map_or_else(|_| String::new(), |Path(id)| id);
+    match own::connection(&site.broker, &visitor.caller, &id).await {
+        Ok(Some(view)) => own::with_csrf(&site, &headers, &visitor, |csrf| {
+            pages::own::ask_disconnect(&view, csrf)
+        }),
+        Ok(None) => pages::own::not_connected(),
+        Err(error) => pages::broken(&error),
+    }
 }
 
 /// Revokes at the provider and deletes here, and says how both went.
@@ -51,7 +42,8 @@ pub(in crate::consent) async fn done(
         Ok(visitor) => visitor.caller,
         Err(refusal) => return refusal,
     };
-    let Some(id) = id(segment) else {
+    let id = segment.ok().and_then(|Path(id)| ConnectionId::parse(&id));
+    let Some(id) = id else {
         return pages::own::not_connected();
     };
     match site.broker.disconnect(&caller, id).await {

@@ -10,7 +10,8 @@ use axum::http::HeaderMap;
 use axum::http::header::SET_COOKIE;
 use axum::response::Response;
 
-use crate::broker::{BrokerError, Visitor};
+use crate::broker::{Broker, BrokerError, ConnectionId, ConnectionView, Visitor};
+use crate::caller::Caller;
 use crate::consent::token::{About, Token, csrf};
 use crate::consent::{Site, browser, form, pages, session};
 
@@ -54,6 +55,19 @@ async fn page(
     }))
 }
 
+/// The connection with this id, if it is the person's own.
+async fn connection(
+    broker: &Broker,
+    caller: &Caller,
+    id: &str,
+) -> Result<Option<ConnectionView>, BrokerError> {
+    let Some(id) = ConnectionId::parse(id) else {
+        return Ok(None);
+    };
+    let mut views = broker.connections(caller).await?.into_iter();
+    Ok(views.find(|view| view.id == id))
+}
+
 /// A page with a form. A browser without a cookie gets one.
 fn with_csrf(
     site: &Site,
@@ -74,11 +88,7 @@ fn with_csrf(
 
 /// Who posted a form of the person's own page, or the page that refuses it.
 async fn poster(site: &Site, headers: &HeaderMap, body: &Bytes) -> Result<Visitor, Response> {
-    let visitor = match session::visitor(site, headers).await {
-        Ok(Some(visitor)) => visitor,
-        Ok(None) => return Err(pages::sign_in::over()),
-        Err(error) => return Err(pages::broken(&error)),
-    };
+    let visitor = session::signed_in(site, headers).await?;
     let about = About::Person(&visitor.caller);
     match form::from_our_page(headers, body, &site.origin, about) {
         Some(_) => Ok(visitor),
@@ -95,8 +105,11 @@ pub(super) async fn sign_out(
     if let Err(refusal) = poster(&site, &headers, &body).await {
         return refusal;
     }
+    let ended = match session::end(&site, &headers).await {
+        Ok(ended) => ended,
+        Err(error) => return pages::broken(&error),
+    };
     let mut response = pages::see_other("/");
-    let ended = session::ended(&site);
     response.headers_mut().insert(SET_COOKIE, ended);
     response
 }

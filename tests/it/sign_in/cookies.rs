@@ -8,7 +8,7 @@ use axum::http::{Request, Response, StatusCode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tower::ServiceExt;
 use url::Url;
-use valetkey::demo::browser::Person;
+use valetkey::demo::browser::{Journey, Person};
 
 use super::{House, Plan, body};
 
@@ -21,6 +21,12 @@ fn set(headers: &[HeaderMap]) -> Vec<(String, String)> {
         found.push((name.to_owned(), rest.to_owned()));
     }
     found
+}
+
+/// The name without what tells one sign-in from another.
+fn kind(name: &str) -> &str {
+    let login = name.find("-login-").map(|at| at + "-login-".len());
+    &name[..login.unwrap_or(name.len())]
 }
 
 async fn send(house: &House, url: &Url, cookies: &str) -> Response<Body> {
@@ -64,14 +70,14 @@ async fn over_https_every_cookie_is_bound_to_the_host_and_hidden_from_scripts() 
     assert_eq!(page.status(), StatusCode::OK);
     let browser = set(&[page.headers().clone()]);
     let all = [login, session, browser].concat();
-    let mut names: Vec<_> = all.iter().map(|(name, _)| name.as_str()).collect();
+    let mut names: Vec<_> = all.iter().map(|(name, _)| kind(name)).collect();
     names.sort_unstable();
     names.dedup();
     assert_eq!(
         names,
         [
             "__Host-valetkey",
-            "__Host-valetkey-login",
+            "__Host-valetkey-login-",
             "__Host-valetkey-session"
         ]
     );
@@ -120,6 +126,55 @@ async fn over_plain_http_on_loopback_the_cookies_are_the_same_without_secure() {
     }
 }
 
+/// The session that a sign-in began.
+fn session(journey: &Journey) -> String {
+    let headers: Vec<_> = journey.hops.iter().map(|hop| hop.headers.clone()).collect();
+    let cookies = set(&headers);
+    let session = cookies.iter().find(|(name, _)| name == "valetkey-session");
+    pairs(&[session.unwrap().clone()])
+}
+
+/// With this cookie one is signed in as Ada.
+async fn is_ada(house: &House, cookie: &str) -> bool {
+    let request = Request::builder()
+        .uri("/")
+        .header(HOST, house.url.authority())
+        .header(COOKIE, cookie)
+        .body(Body::empty())
+        .unwrap();
+    let answer = house.router.clone().oneshot(request).await.unwrap();
+    let body = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+    let text = String::from_utf8(body.to_vec()).unwrap();
+    text.contains("ada@example.test")
+}
+
+#[tokio::test]
+async fn a_copy_of_the_cookie_is_useless_after_the_sign_out_and_other_sessions_go_on() {
+    let house = House::new().await;
+    let mut ada = house.browser_of("ada").await;
+    let mut elsewhere = house.browser_of("ada").await;
+    let page = ada.open(house.at("/login/0")).await.unwrap();
+    let other = elsewhere.open(house.at("/login/0")).await.unwrap();
+    let (copied, other) = (session(&page), session(&other));
+    assert!(is_ada(&house, &copied).await && is_ada(&house, &other).await);
+    let mut out = super::with_form(&page, "Sign out");
+    ada.submit(&mut out, &[]).await.unwrap();
+    assert!(!is_ada(&house, &copied).await);
+    assert!(is_ada(&house, &other).await);
+    let link = house.link("ada").await;
+    let path = Request::builder()
+        .uri(link.path())
+        .header(HOST, house.url.authority())
+        .header(COOKIE, &copied)
+        .body(Body::empty())
+        .unwrap();
+    let answer = house.router.clone().oneshot(path).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER, "to the sign-in");
+    let again = ada.open(house.at("/login/0")).await.unwrap();
+    assert!(is_ada(&house, &session(&again)).await);
+    assert!(!is_ada(&house, &copied).await);
+}
+
 #[tokio::test]
 async fn a_session_is_new_at_each_sign_in_ends_after_an_hour_and_cannot_be_made_up() {
     let house = House::new().await;
@@ -127,34 +182,20 @@ async fn a_session_is_new_at_each_sign_in_ends_after_an_hour_and_cannot_be_made_
     let mut values = Vec::new();
     for _ in 0..2 {
         let journey = ada.open(house.at("/login/0")).await.unwrap();
-        let headers: Vec<_> = journey.hops.iter().map(|hop| hop.headers.clone()).collect();
-        let cookies = set(&headers);
-        let session = cookies.iter().find(|(name, _)| name == "valetkey-session");
-        values.push(pairs(&[session.unwrap().clone()]));
+        values.push(session(&journey));
     }
     assert_ne!(
         values[0], values[1],
         "a value that was there before does not live on"
     );
-    let who = async |cookie: &str| {
-        let request = Request::builder()
-            .uri("/")
-            .header(HOST, house.url.authority())
-            .header(COOKIE, cookie)
-            .body(Body::empty())
-            .unwrap();
-        let answer = house.router.clone().oneshot(request).await.unwrap();
-        let body = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
-        let text = String::from_utf8(body.to_vec()).unwrap();
-        text.contains("ada@example.test")
-    };
+    let who = async |cookie: &str| is_ada(&house, cookie).await;
     assert!(who(&values[1]).await);
     let (kept, last) = values[1].split_at(values[1].len() - 4);
     for other in [
         "valetkey-session=".to_owned(),
         "valetkey-session=preset".to_owned(),
         format!("{kept}{}", if last == "AAAA" { "BBBB" } else { "AAAA" }),
-        values[1].replace("valetkey-session=", "valetkey-login="),
+        values[1].replace("valetkey-session=", "valetkey-login-AAAAAAAA="),
         format!("{}; {}", values[1], values[1]),
     ] {
         assert!(!who(&other).await, "{other}");

@@ -7,7 +7,7 @@ use axum::http::header::AUTHORIZATION;
 use serde_json::json;
 use url::Url;
 use valetkey::consent::People;
-use valetkey::demo::browser::Person;
+use valetkey::demo::browser::{Journey, Person};
 
 use super::{House, body};
 
@@ -147,6 +147,65 @@ async fn an_answer_that_belongs_to_no_sign_in_of_this_browser_signs_nobody_in() 
     let late = person.open(back).await.unwrap();
     assert_eq!(late.last().status, 400);
     assert!(!is_signed_in(&house, &mut person).await);
+}
+
+#[tokio::test]
+async fn sign_ins_that_were_begun_in_several_tabs_all_come_back_each_to_its_page_and_once() {
+    let house = House::new().await;
+    let link = house.link("ada").await;
+    let mut person = Person::new();
+    let first = person.open(link.clone()).await.unwrap();
+    let second = person.open(house.at("/login/0")).await.unwrap();
+    person.open(house.issuer.as_user("ada")).await.unwrap();
+    let tabs = [(first, link.path()), (second, "/")];
+    for (asked, path) in tabs {
+        let journey = person.open(asked.last().url.clone()).await.unwrap();
+        assert_eq!(journey.last().status, 200, "{}", body(journey.last()));
+        assert_eq!(journey.last().url.path(), path);
+        let back = journey.hops.iter().find_map(|hop| {
+            let is_back = hop.url.path() == "/login/callback";
+            is_back.then(|| hop.url.clone())
+        });
+        let again = person.open(back.unwrap()).await.unwrap();
+        assert_eq!(again.last().status, 400, "it comes back once");
+    }
+    assert_eq!(house.issuer.count("token"), 2);
+}
+
+#[tokio::test]
+async fn of_many_sign_ins_under_way_in_one_browser_the_last_four_come_back() {
+    let house = House::new().await;
+    let mut person = Person::new();
+    let mut asked = Vec::new();
+    for _ in 0..7 {
+        let journey = person.open(house.at("/login/0")).await.unwrap();
+        asked.push(journey.last().url.clone());
+        house.clock.advance(Duration::from_secs(1));
+    }
+    person.open(house.issuer.as_user("ada")).await.unwrap();
+    let mut came_back = Vec::new();
+    for url in asked {
+        let journey = person.open(url).await.unwrap();
+        came_back.push(journey.last().status == 200);
+    }
+    assert_eq!(came_back, [false, false, false, true, true, true, true]);
+    // What can come back no more takes no room.
+    let mut person = Person::new();
+    let lost = person.open(house.at("/login/0")).await.unwrap();
+    house.clock.advance(Duration::from_mins(10));
+    let next = person.open(house.at("/login/0")).await.unwrap();
+    let name = |journey: &Journey| {
+        let cookie = journey.hops[0]
+            .headers
+            .get_all("set-cookie")
+            .iter()
+            .next_back();
+        let cookie = cookie.unwrap().to_str().unwrap().to_owned();
+        cookie.split_once('=').unwrap().0.to_owned()
+    };
+    let mut set = next.hops[0].headers.get_all("set-cookie").iter();
+    let removed = set.next().unwrap().to_str().unwrap();
+    assert!(removed.starts_with(&format!("{}=;", name(&lost))) && removed.contains("Max-Age=0"));
 }
 
 #[tokio::test]
