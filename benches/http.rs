@@ -48,6 +48,7 @@ const TOOL: &str = "github_search_repositories";
 const LEVELS: [(usize, usize); 3] = [(1, 1_000), (16, 4_000), (64, 4_000)];
 const TURNS: usize = 5;
 const MANY: u64 = 100_000;
+const WRITES: u64 = 300;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -89,7 +90,30 @@ async fn main() -> Outcome<()> {
             full.median.as_secs_f64() / one.median.as_secs_f64()
         )?;
     }
+    writeln!(
+        out,
+        "one durable write to a vault on this disk: {:.2?} (median of {WRITES})",
+        durable_write().await?
+    )?;
     Ok(())
+}
+
+/// What the record of a call has to wait for at least.
+async fn durable_write() -> Outcome<Duration> {
+    let home = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let variable = OsString::from(home.path());
+    let config = Config::load_with(None, &|name| (name == "HOME").then(|| variable.clone()))?;
+    let clock = Clock::system();
+    let store = Store::open(&config.store_dir, &config.master_key, clock.clone()).await?;
+    let mut times = Vec::new();
+    for number in 0..WRITES {
+        let change = put(&clock, number);
+        let began = Instant::now();
+        store.commit(vec![change]).await?;
+        times.push(began.elapsed());
+    }
+    times.sort_unstable();
+    Ok(times[times.len() / 2])
 }
 
 /// What a turn of calls took.

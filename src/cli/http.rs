@@ -30,6 +30,10 @@ const CONNECTIONS: usize = 20_000;
 /// Those of the operator's own programs.
 const OPERATOR_CONNECTIONS: usize = 64;
 
+/// How long the start waits for the issuers' metadata. They are looked at again when somebody signs
+/// in.
+const LOOK: Duration = Duration::from_secs(10);
+
 /// How long the last bytes may take to leave.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -80,8 +84,10 @@ pub async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> {
             let resource = server.public_url.join("mcp")?;
             let (http, clock) = (app.http.clone(), app.clock.clone());
             let resource_server = ResourceServer::new(auth, resource, http, clock);
-            if let Some(issuer) = resource_server.without_pkce().await {
-                return Err(no_pkce(issuer.identifier()).into());
+            match timeout(LOOK, resource_server.without_pkce()).await {
+                Ok(Some(issuer)) => return Err(no_pkce(issuer.identifier()).into()),
+                Ok(None) => {}
+                Err(_) => tracing::warn!("not every issuer could be looked at yet"),
             }
             let people = People::SignIn(resource_server.clone());
             (Gate::Bearer(resource_server), people)

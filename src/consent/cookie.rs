@@ -70,7 +70,8 @@ impl Cookie<'_> {
         let secure = if origin.is_secure() { "; Secure" } else { "" };
         let name = self.name(origin);
         let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{age}{secure}");
-        let mut header = HeaderValue::try_from(text).expect("base64url is ASCII");
+        let mut header = HeaderValue::try_from(text)
+            .expect("names, also from a header, and base64url are visible ASCII");
         header.set_sensitive(true);
         header
     }
@@ -139,6 +140,25 @@ mod tests {
             assert_eq!(value.to_str().unwrap(), set);
             assert!(value.is_sensitive(), "debug output must not show it");
             assert_eq!(Cookie("-x").removed(&origin).to_str().unwrap(), removed);
+        }
+    }
+
+    #[test]
+    fn names_are_found_by_how_they_begin_and_any_that_a_client_sends_can_be_removed() {
+        let origin = origin("https://mcp.example.com");
+        let sent = "__Host-valetkey-x-1=v; valetkey-x-2=v; __Host-valetkey-y=v; \
+                    __Host-valetkey-x- \t\",\u{7e}=v; __Host-valetkey-x-=v";
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, HeaderValue::from_str(sent).unwrap());
+        // Not ASCII: the whole line is nobody's.
+        let other = HeaderValue::from_bytes(b"__Host-valetkey-x-\xc3\xa9=v").unwrap();
+        headers.append(COOKIE, other);
+        let names: Vec<_> = named_like("-x-", &headers, &origin).collect();
+        assert_eq!(names, ["-x-1", "-x- \t\",~", "-x-"]);
+        for name in names {
+            let removed = Cookie(name).removed(&origin);
+            let expected = format!("__Host-valetkey{name}=; Path=/; ");
+            assert!(removed.to_str().unwrap().starts_with(&expected));
         }
     }
 

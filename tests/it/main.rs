@@ -49,7 +49,6 @@ mod panics;
 mod peers;
 mod policy;
 mod processes;
-mod proxy;
 mod resource_server;
 mod results;
 mod resumption;

@@ -18,12 +18,12 @@ fn keyed(key: &str) -> Value {
     with(send_mail(), "idempotency_key", key.into())
 }
 
-fn with(mut params: Value, name: &str, value: Value) -> Value {
+pub(crate) fn with(mut params: Value, name: &str, value: Value) -> Value {
     params["arguments"][name] = value;
     params
 }
 
-fn code(answer: &Value) -> &str {
+pub(crate) fn code(answer: &Value) -> &str {
     let code = &answer["result"]["structuredContent"]["error"]["code"];
     code.as_str()
         .unwrap_or_else(|| panic!("no error: {answer}"))

@@ -12,20 +12,10 @@ use crate::host::{assert_finished, create, search, text_of};
 use crate::http::server::{ADA, BOB, HttpServer, message_of};
 use crate::http::team::Team;
 use crate::rounds::rounds;
+use crate::sends::{code, with};
 use crate::session::{find_mail, send_mail};
 
 const UNLIMITED: &str = "  calls_per_minute: 0\n";
-
-fn with(mut params: Value, name: &str, value: Value) -> Value {
-    params["arguments"][name] = value;
-    params
-}
-
-fn code(answer: &Value) -> &str {
-    let code = &answer["result"]["structuredContent"]["error"]["code"];
-    code.as_str()
-        .unwrap_or_else(|| panic!("no error: {answer}"))
-}
 
 /// Both are connected, ada as Ada and bob as Grace.
 async fn team() -> Team {

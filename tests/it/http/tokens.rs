@@ -82,7 +82,7 @@ async fn every_kind_of_bad_token_gets_the_same_answer_and_only_the_log_says_why(
             "opaque",
             "gho_16C7e42F292c6912E7710c838347Ae178B4a".to_owned(),
         ),
-        ("empty", String::from("x")),
+        ("of one letter", String::from("x")),
     ];
     for (case, token) in &cases {
         let answer = team
@@ -105,6 +105,12 @@ async fn every_kind_of_bad_token_gets_the_same_answer_and_only_the_log_says_why(
     let answer = team.server.call(&good, &listed()).await;
     assert_eq!(answer["result"]["isError"], false, "{answer}");
     let log = team.server.finish();
+    let refused = log.lines().map(|line| line.parse::<Value>().unwrap());
+    let refused = refused.filter(|line| line["message"] == "a request was refused");
+    let reasons: Vec<_> = refused.map(|line| line["reason"].to_string()).collect();
+    assert_eq!(reasons.len(), cases.len(), "{reasons:?}");
+    let kinds: BTreeSet<_> = reasons.iter().collect();
+    assert!(kinds.len() >= 8, "{kinds:?}");
     for (case, token) in cases {
         assert!(
             token.len() < 8 || !log.contains(&token),
