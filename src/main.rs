@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Parser;
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, setrlimit, umask};
+use tokio::runtime::Builder;
 use valetkey::cli::output::exit_of;
 use valetkey::cli::{self, Cli};
 use valetkey::{config, telemetry};
@@ -27,7 +28,12 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = config::log_filter();
     telemetry::start(filter.as_deref().or(cli.log_filter()));
-    let ended = tokio::runtime::Builder::new_current_thread()
+    let mut runtime = if cli.serves_many() {
+        Builder::new_multi_thread()
+    } else {
+        Builder::new_current_thread()
+    };
+    let ended = runtime
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)

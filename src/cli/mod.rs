@@ -106,6 +106,12 @@ impl Cli {
     pub fn log_filter(&self) -> Option<&'static str> {
         self.command.as_ref().and_then(Command::log_filter)
     }
+
+    /// Whether it answers so many at once that a thread for each core is worth its memory. Programs
+    /// that serve one client run on one thread.
+    pub fn serves_many(&self) -> bool {
+        matches!(self.command, Some(Command::Http(_)))
+    }
 }
 
 impl Command {
