@@ -19,6 +19,7 @@ mod conformance;
 mod consent;
 mod copy;
 mod crash;
+mod cursors;
 mod custom_provider;
 mod decision;
 mod demo;

@@ -2,7 +2,7 @@
 //! 110, 111, 112, 116).
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use valetkey::demo::sandbox::Site;
@@ -149,8 +149,52 @@ async fn a_cursor_or_an_attachment_of_another_users_result_shows_nothing_of_it()
     let next = json!({ "name": "gmail_search", "arguments": { "cursor": cursor } });
     let own = team.call("ada", &next).await;
     assert!(text_of(&own).contains("Zanzibar 1"), "{own}");
-    let other = team.call("bob", &next).await;
-    assert!(!other.to_string().contains("Zanzibar 1"), "{other}");
+    let cursor = cursor.as_str().unwrap();
+    let sealed = URL_SAFE_NO_PAD.decode(cursor).unwrap();
+    assert!(!String::from_utf8_lossy(&sealed).contains("Zanzibar"));
+    // Altered at either end, plain as the tools write them, and anything else.
+    let plain = URL_SAFE_NO_PAD.encode(r#"{"query":"Zanzibar","page":"1"}"#);
+    let altered = [
+        format!("{cursor}A"),
+        cursor[..cursor.len() - 4].to_owned(),
+        format!("B{}", &cursor[1..]),
+        plain,
+        String::new(),
+        "A".repeat(100_000),
+    ];
+    let mut tries = vec![
+        ("bob", next.clone()),
+        (
+            "ada",
+            with(
+                json!({ "name": "gmail_list_drafts", "arguments": {} }),
+                "cursor",
+                json!(cursor),
+            ),
+        ),
+    ];
+    tries.extend(altered.map(|cursor| ("ada", with(next.clone(), "cursor", json!(cursor)))));
+    assert_finished(
+        &team
+            .call(
+                "ada",
+                &json!({ "name": "gmail_list_drafts", "arguments": {} }),
+            )
+            .await,
+    );
+    let before = team.server.sandbox.count(Site::Google, Endpoint::AnyApi);
+    for (user, params) in tries {
+        let other = team.call(user, &params).await;
+        let error = &other["result"]["structuredContent"]["error"];
+        assert_eq!(
+            error["code"], "invalid_arguments",
+            "{user} {params}: {other}"
+        );
+        assert!(text_of(&other).contains("Unknown `cursor`"), "{other}");
+        assert!(!other.to_string().contains("Zanzibar"), "{other}");
+    }
+    let after = team.server.sandbox.count(Site::Google, Endpoint::AnyApi);
+    assert_eq!(after, before, "nothing was sent");
 
     let read = json!({ "name": "gmail_read_message", "arguments": { "message_id": message } });
     let own = team.call("ada", &read).await;
