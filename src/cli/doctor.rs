@@ -52,6 +52,7 @@ async fn look(config_path: Option<&Path>) -> Vec<Check> {
     };
     let app = App::with(config);
     let mut checks = vec![setup::configuration(&app.config)];
+    checks.extend(setup::egress(&app.config));
     checks.extend(setup::patterns(&app));
     checks.extend(setup::providers(&app.broker, &app.config));
     let vault = setup::vault(&app.config).await;

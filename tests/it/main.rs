@@ -24,6 +24,7 @@ mod custom_provider;
 mod decision;
 mod demo;
 mod doctor;
+mod egress;
 mod emulate;
 mod entries;
 mod faults;
