@@ -8,8 +8,8 @@ use tokio::task::JoinSet;
 use valetkey::demo::sandbox::Site;
 use valetkey::demo::sandbox::faults::Endpoint;
 
-use crate::host::{assert_finished, create, search, text_of};
-use crate::http::server::{ADA, BOB, HttpServer, message_of};
+use crate::host::{assert_finished, create, link_of, search, text_of};
+use crate::http::server::message_of;
 use crate::http::team::Team;
 use crate::rounds::rounds;
 use crate::sends::{code, with};
@@ -30,28 +30,38 @@ async fn team() -> Team {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_calls_of_two_users_with_the_same_ids_get_their_own_answers_round_after_round()
 {
-    let server = HttpServer::with_users(UNLIMITED).await;
+    let team = Team::with(UNLIMITED).await;
+    let mut users = Vec::new();
+    for user in ["ada", "bob"] {
+        let link = link_of(&team.call(user, &find_mail()).await);
+        users.push((user, team.token(user, "w"), link));
+    }
+    assert_ne!(users[0].2, users[1].2);
     for round in 0..rounds(20, 2_000) {
         let mut calls = JoinSet::new();
         for number in 0..200 {
-            let (token, user) = if number % 2 == 0 {
-                (ADA, "ada")
-            } else {
-                (BOB, "bob")
-            };
+            let (user, token, link) = &users[number % 2];
             // Each id is in use by both, and by several calls of each.
             let id = number / 2 % 10;
+            // One answer says which call it is of, the other whose.
             let name = format!("no_tool_of_{user}_{round}_{number}");
-            let params = json!({ "name": name, "arguments": {} });
+            let (params, told) = if number % 4 < 2 {
+                let params = json!({ "name": name, "arguments": {} });
+                (params, format!("{name}."))
+            } else {
+                (find_mail(), link.clone())
+            };
             let body = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call",
                 "params": crate::frames::modern(params.clone(), &crate::host::urls(), "test") });
-            let request = server.message(token, "tools/call", &params).json(&body);
-            calls.spawn(async move { (id, name, message_of(request.send().await.unwrap()).await) });
+            let request = team
+                .server
+                .message(token, "tools/call", &params)
+                .json(&body);
+            calls.spawn(async move { (id, told, message_of(request.send().await.unwrap()).await) });
         }
-        for (id, name, answer) in calls.join_all().await {
+        for (id, told, answer) in calls.join_all().await {
             assert_eq!(answer["id"], id);
-            let said = answer["error"]["message"].as_str().unwrap();
-            assert!(said.contains(&format!("{name}.")), "{name}: {said}");
+            assert!(answer.to_string().contains(&told), "{told}: {answer}");
         }
     }
 }
