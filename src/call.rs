@@ -1,6 +1,7 @@
 //! The life of a call: one tool, run with a grant from the broker, and recorded.
 
 mod confirm;
+mod cursor;
 mod fingerprint;
 mod keyed;
 pub mod off;
@@ -15,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use valetkey_toolkits::allowed::Allowed;
 use valetkey_toolkits::api::{Api, ApiSettings, Renew};
-use valetkey_toolkits::arguments::{ACCOUNT, DRY_RUN, PREVIEW_ID};
+use valetkey_toolkits::arguments::{ACCOUNT, CURSOR, DRY_RUN, PREVIEW_ID};
 use valetkey_toolkits::error::{ErrorCode, ToolError};
 use valetkey_toolkits::output::Output;
 use valetkey_toolkits::tool::Tool;
@@ -219,7 +220,13 @@ impl Calls {
             let result;
             (result, recording) = self.run_tool(call, delay, api, connection, recording).await;
             let error = match result {
-                Ok(output) => return (Outcome::Finished(output), recording),
+                Ok(output) => {
+                    let sealed = cursor::seal(&self.broker, call, connection, output).await;
+                    return (
+                        sealed.map_or_else(Outcome::Broken, Outcome::Finished),
+                        recording,
+                    );
+                }
                 Err(Stop::Broken(error)) => return (Outcome::Broken(error), recording),
                 Err(Stop::Confirm(asked)) => return (Outcome::Confirm(asked), recording),
                 Err(Stop::Hold(checked)) => {
@@ -258,8 +265,19 @@ impl Calls {
         connection: ConnectionId,
         recording: Recording,
     ) -> (Result<Output, Stop>, Recording) {
-        let is_dry_run = is_dry_run(call);
-        if is_dry_run {
+        let opened = match cursor::open(&self.broker, call, connection).await {
+            Ok(position) => position.map(|position| {
+                let mut arguments = call.arguments.clone();
+                arguments.insert(CURSOR.to_owned(), position.into());
+                arguments
+            }),
+            Err(stop) => return (Err(stop), recording),
+        };
+        let call = Call {
+            arguments: opened.as_ref().unwrap_or(call.arguments),
+            ..call
+        };
+        if is_dry_run(call) {
             let shown = preview(call, &api, connection).await;
             if shown.is_ok() && !call.tool.declared {
                 // An answer may quote what it answers; a declared tool reads nothing for this.

@@ -57,7 +57,8 @@
 //!
 //! 1. No credential is in any MCP message, log line, error, page or panic, nor unsealed on disk.
 //! 2. A token goes only to its provider's configured origins; no client follows a redirect with it.
-//!    A link that the provider hands out is followed without it, and to public hosts only.
+//!    A link that the provider hands out is followed without it, and to public hosts only; through an
+//!    egress proxy, as far as the name is known here.
 //! 3. Nothing is acknowledged before it is durable; a link is durable before it is shown, and a call
 //!    is recorded before it is answered.
 //! 4. One refresh per grant, whatever the number of calls and processes; a loser never overwrites a

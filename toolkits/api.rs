@@ -22,7 +22,7 @@ use crate::error::{ErrorCode, ToolError};
 use crate::rate::{Due, Pace, Turn};
 use crate::waits::Waits;
 
-pub use crate::api::link::PublicNames;
+pub use crate::api::link::{LinkClient, PublicNames};
 pub(crate) use crate::api::request::{Effect, Keep};
 pub use crate::api::request::{Request, Response};
 
@@ -42,8 +42,8 @@ pub struct ApiSettings {
     /// The process's HTTP client. It must follow no redirects.
     pub client: reqwest::Client,
     /// Makes the client for links that the provider hands out, when there is one to follow. It must
-    /// follow no redirects either, and find names by [`PublicNames`].
-    pub links: Arc<dyn Fn() -> reqwest::Client + Send + Sync>,
+    /// follow no redirects either.
+    pub links: Arc<dyn Fn() -> LinkClient + Send + Sync>,
     /// The origin that the token may go to, and the prefix of every path.
     pub base_url: Url,
     /// The further origins that it may go to, because the provider keeps files there.

@@ -23,6 +23,8 @@ pub const IDEMPOTENCY_KEY: &str = "idempotency_key";
 pub const DELAY_SECONDS: &str = "delay_seconds";
 /// The argument of sends that are saved instead when it is true.
 pub const AS_DRAFT: &str = "as_draft";
+/// The argument of what is read page by page, or part by part: where to go on.
+pub const CURSOR: &str = "cursor";
 /// The longest time that a send is held, in seconds.
 pub(crate) const MAX_DELAY: u64 = 120;
 /// The argument of reads whose result has a short and a long form.

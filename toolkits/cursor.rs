@@ -1,5 +1,10 @@
 //! Opaque cursors: what is needed to go on, wrapped so that a model does not try to read or build
-//! it. They hold no secret.
+//! it. They hold no secret, and nothing here binds them to anybody: [`Output::cursors`] names those
+//! of a result, and whoever passes it on seals them.
+//!
+//! [`Output::cursors`]: crate::output::Output::cursors
+
+use std::cell::RefCell;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,10 +13,29 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{ErrorCode, ToolError};
 
-/// Wraps a position.
+tokio::task_local! {
+    /// What was wrapped in the call that runs. A result is searched for these and no others: its
+    /// text is written by strangers, who may write something like a cursor.
+    static WRAPPED: RefCell<Vec<String>>;
+}
+
+/// Wraps a position. In a tool this has to be done by the call's own task, see [`collect`].
 pub fn wrap(position: &impl Serialize) -> String {
     let json = serde_json::to_vec(position).expect("a position is a struct of plain values");
-    URL_SAFE_NO_PAD.encode(json)
+    let cursor = URL_SAFE_NO_PAD.encode(json);
+    WRAPPED
+        .try_with(|wrapped| wrapped.borrow_mut().push(cursor.clone()))
+        .ok();
+    cursor
+}
+
+/// Awaits `run`, and tells which cursors were wrapped in it.
+pub(crate) async fn collect<F: Future>(run: F) -> (F::Output, Vec<String>) {
+    let collecting = async {
+        let done = run.await;
+        (done, WRAPPED.with(RefCell::take))
+    };
+    WRAPPED.scope(RefCell::default(), collecting).await
 }
 
 /// Unwraps a cursor that an earlier result gave. Anything else is an invalid argument.
@@ -33,7 +57,7 @@ pub fn unwrap<T: DeserializeOwned>(cursor: &str) -> Result<T, ToolError> {
 mod tests {
     use serde::{Deserialize, Serialize};
 
-    use super::{unwrap, wrap};
+    use super::{collect, unwrap, wrap};
     use crate::error::ErrorCode;
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -55,6 +79,17 @@ mod tests {
                 .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
         );
         assert_eq!(unwrap::<Position>(&cursor).unwrap(), position);
+    }
+
+    #[tokio::test]
+    async fn a_call_knows_its_own_cursors_and_no_others() {
+        wrap(&1);
+        let outer = async {
+            let (_, inner) = collect(async { wrap(&2) }).await;
+            assert_eq!(inner, [wrap(&2)]);
+        };
+        assert_eq!(collect(outer).await.1, [wrap(&2)]);
+        assert!(collect(async {}).await.1.is_empty());
     }
 
     #[test]

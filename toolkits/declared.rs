@@ -49,6 +49,7 @@ fn make(tool: DeclaredTool, toolkit: &str, provider: &str) -> Tool {
     if writes && !tool.annotations.idempotent {
         schema::add_idempotency_key(&mut input);
     }
+    let pages = matches!(&tool.kind, Kind::Request(one) if one.page.is_some());
     let kind = Arc::new(tool.kind);
     let checked = Arc::clone(&kind);
     let check: Check = Arc::new(move |mut given| {
@@ -87,6 +88,7 @@ fn make(tool: DeclaredTool, toolkit: &str, provider: &str) -> Tool {
         annotations: tool.annotations,
         input_schema: Arc::new(input),
         output_schema: output.map(Arc::new),
+        pages,
         declared: true,
         draft_scopes: None,
         check,
@@ -197,7 +199,7 @@ fn build(api: &Api, one: &OneRequest, given: &Map<String, Value>) -> Result<Buil
         }
     }
     if let Some(page) = &one.page
-        && let Some(Value::String(position)) = given.get("cursor")
+        && let Some(Value::String(position)) = given.get(common::CURSOR)
     {
         request = request.query(&page.query, cursor::unwrap::<String>(position)?);
     }

@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use url::Url;
 
-use crate::api::{Api, ApiSettings, Request, Response};
+use crate::api::{Api, ApiSettings, LinkClient, Request, Response};
 use crate::error::ToolError;
 use crate::fuzz::{self, Random};
 use crate::output::Output;
@@ -137,7 +137,7 @@ pub(crate) fn settings_with(client: reqwest::Client, base_url: &Url) -> ApiSetti
     let links = client.clone();
     ApiSettings {
         client,
-        links: Arc::new(move || links.clone()),
+        links: Arc::new(move || LinkClient::Direct(links.clone())),
         base_url: base_url.clone(),
         file_origins: Vec::new(),
         pace: Pace::default(),

@@ -4,17 +4,21 @@
 //! opencode only the text: so every fact is in both.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::arguments::{PREVIEW_ID, RESPONSE_FORMAT};
+use crate::arguments::{CURSOR, PREVIEW_ID, RESPONSE_FORMAT};
 use crate::error::ToolError;
 use crate::sanitize::visible;
 
 /// So much of a typed result's text is shown, in characters: a page of a list is meant to fit.
 const TEXT_LIMIT: usize = 20_000;
+
+/// The field of a structure that has a cursor.
+const NEXT_CURSOR: &str = "next_cursor";
 
 /// So much raw text is shown: 60,000 characters are about 15,000 tokens, and hosts cut at 25,000.
 const RAW_LIMIT: usize = 60_000;
@@ -31,6 +35,9 @@ pub struct Output {
     pub excerpt: Option<Excerpt>,
     /// The same facts, valid against the tool's output schema. None for raw-text tools.
     pub structured: Option<Map<String, Value>>,
+    /// The cursors in it, plain as [`crate::cursor`] wraps them. Whoever passes the result on first
+    /// puts sealed ones in their places.
+    pub cursors: Vec<String>,
 }
 
 impl Output {
@@ -44,6 +51,38 @@ impl Output {
             excerpt: excerpt(&text, limit),
             text,
             structured,
+            cursors: Vec::new(),
+        }
+    }
+
+    /// Puts `new` in the place of a cursor: at `cursor=` in the text, in fields `next_cursor` of the
+    /// structure. Elsewhere the same letters are somebody's text, for a plain cursor can be short.
+    pub fn replace_cursor(&mut self, old: &str, new: &str) {
+        let places = cursor_places(&self.text, old);
+        let replaced = |text: &str| {
+            let (mut done, mut from) = (String::new(), 0);
+            for place in places.iter().take_while(|place| place.end <= text.len()) {
+                done.push_str(&text[from..place.start]);
+                done.push_str(new);
+                from = place.end;
+            }
+            done + &text[from..]
+        };
+        if let Some(excerpt) = &mut self.excerpt {
+            let cut = byte_at(&self.text, excerpt.shown);
+            // A cursor that the cut divides belongs to the rest.
+            let divided = places.iter().find(|at| at.start < cut && cut < at.end);
+            let beginning = replaced(&self.text[..divided.map_or(cut, |place| place.start)]);
+            let end = &excerpt.text[byte_at(&excerpt.text, excerpt.shown)..];
+            excerpt.shown = beginning.chars().count();
+            excerpt.text = beginning + end;
+        }
+        self.text = replaced(&self.text);
+        if let Some(excerpt) = &mut self.excerpt {
+            excerpt.all = self.text.chars().count();
+        }
+        for (name, value) in self.structured.iter_mut().flatten() {
+            replace_field(name, value, old, new);
         }
     }
 
@@ -193,6 +232,7 @@ pub(crate) fn typed<R: Serialize + Render>(mut result: R, form: Form, account: &
         text,
         excerpt,
         structured: Some(structured),
+        cursors: Vec::new(),
     }
 }
 
@@ -228,6 +268,32 @@ fn clean(value: &mut Value) -> usize {
         Value::Object(fields) => fields.values_mut().map(clean).sum(),
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
     }
+}
+
+/// Where a text gives the cursor to its reader.
+fn cursor_places(text: &str, cursor: &str) -> Vec<Range<usize>> {
+    let given = format!("{CURSOR}={cursor}");
+    let goes_on = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    text.match_indices(&given)
+        .map(|(at, _)| at + given.len() - cursor.len()..at + given.len())
+        .filter(|place| !text[place.end..].starts_with(goes_on))
+        .collect()
+}
+
+fn replace_field(name: &str, value: &mut Value, old: &str, new: &str) {
+    match value {
+        Value::String(text) if name == NEXT_CURSOR && text == old => new.clone_into(text),
+        Value::Object(fields) => fields
+            .iter_mut()
+            .for_each(|(name, value)| replace_field(name, value, old, new)),
+        _ => {}
+    }
+}
+
+/// Where the character with that number begins.
+fn byte_at(text: &str, number: usize) -> usize {
+    let mut characters = text.char_indices();
+    characters.nth(number).map_or(text.len(), |(at, _)| at)
 }
 
 /// The whole lines of a text that fit into `limit` characters; none if all of it does.
@@ -330,6 +396,55 @@ mod tests {
         let rest = output.text.strip_prefix(beginning).unwrap();
         assert!(rest.starts_with("\né"), "cut at a line");
         assert_eq!(output.structured.unwrap()["truncated"], true);
+    }
+
+    #[test]
+    fn a_cursor_is_replaced_where_it_is_given_and_nowhere_else() {
+        let long = "é".repeat(59_000);
+        for (text, shown) in [
+            ("More: cursor=old\nx".to_owned(), None),
+            (
+                "old, cursor=older: old. Next page: cursor=old".to_owned(),
+                None,
+            ),
+            (format!("More: cursor=old\n{long}\n{long}"), Some(59_037)),
+            (
+                format!("{}cursor=old {long}", "é".repeat(59_975)),
+                Some(59_999),
+            ),
+            (
+                format!("{}cursor=old {long}", "é".repeat(59_973)),
+                Some(60_003),
+            ),
+        ] {
+            let mut output = raw(&text, "octocat");
+            output.structured = json!({
+                "page": { "next_cursor": "old" },
+                "told": "old",
+                "all": [{ "next_cursor": "old" }],
+            })
+            .as_object()
+            .cloned();
+            output.replace_cursor("old", "sealed");
+            let whole = text.replace("cursor=old", "cursor=sealed");
+            let whole = whole.replace("sealeder", "older");
+            assert_eq!(output.text, format!("Account: octocat\n{whole}"));
+            assert_eq!(
+                output.structured.map(serde_json::Value::Object),
+                Some(json!({
+                    "page": { "next_cursor": "sealed" },
+                    "told": "old",
+                    "all": [{ "next_cursor": "old" }],
+                }))
+            );
+            let Some(excerpt) = output.excerpt else {
+                assert_eq!(shown, None);
+                continue;
+            };
+            assert_eq!(excerpt.shown, shown.unwrap(), "{}", excerpt.text);
+            assert_eq!(excerpt.all, output.text.chars().count());
+            assert!(output.text.starts_with(&excerpt.text));
+        }
     }
 
     #[test]

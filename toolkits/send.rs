@@ -160,8 +160,11 @@ pub(crate) async fn follow(request: Request) -> Result<Response, ToolError> {
     if let Some(problem) = request.problem {
         return Err(problem);
     }
-    let client = request.api.client_for_link(&request.url);
-    let why = match exchange(&request, &client, request.headers.clone()).await {
+    let tried = match request.api.client_for_link(&request.url).await {
+        Some(client) => exchange(&request, &client, request.headers.clone()).await,
+        None => Tried::NotSent,
+    };
+    let why = match tried {
         Tried::Answered(response) if response.status.is_success() => return Ok(response),
         Tried::Answered(response) => format!("answered with HTTP {}", response.status.as_u16()),
         Tried::NotSent => "could not be reached".to_owned(),

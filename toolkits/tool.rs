@@ -12,10 +12,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::api::Api;
-use crate::arguments::{AS_DRAFT, DELAY_SECONDS, DRY_RUN, IDEMPOTENCY_KEY, PREVIEW_ID};
+use crate::arguments::{AS_DRAFT, CURSOR, DELAY_SECONDS, DRY_RUN, IDEMPOTENCY_KEY, PREVIEW_ID};
 use crate::error::ToolError;
 use crate::output::{Output, Render};
-use crate::{arguments, output, schema};
+use crate::{arguments, cursor, output, schema};
 
 /// The scopes a tool needs: every group must be satisfied, by any one scope of the group.
 ///
@@ -89,6 +89,8 @@ pub struct Tool {
     pub input_schema: Arc<Map<String, Value>>,
     /// JSON Schema of `structuredContent`; none for tools whose result is raw text.
     pub output_schema: Option<Arc<Map<String, Value>>>,
+    /// Its argument `cursor` is one that an earlier result of it gave, see [`Output::cursors`].
+    pub pages: bool,
     /// A file declares it, so that the lists of [`crate::allowed`] cannot be asked about what it
     /// touches.
     pub declared: bool,
@@ -208,6 +210,7 @@ impl Tool {
             schema::add_idempotency_key(&mut input_schema);
         }
         Self {
+            pages: takes(&input_schema, CURSOR),
             name: declaration.name.into(),
             toolkit: declaration.toolkit.into(),
             provider: declaration.provider.into(),
@@ -277,7 +280,9 @@ impl Tool {
 
     /// Runs the tool. `arguments` must be a JSON object.
     pub async fn run(&self, api: Api, arguments: Value) -> Result<Output, ToolError> {
-        (self.run)(api, self.own(arguments)?).await
+        let run = (self.run)(api, self.own(arguments)?);
+        let (result, cursors) = cursor::collect(run).await;
+        result.map(|output| Output { cursors, ..output })
     }
 }
 

@@ -379,6 +379,23 @@ impl Broker {
         answer!(answer, Answer::Unseal(plaintext) => plaintext)
     }
 
+    /// Ends a session of the caller's browser for good, copies of its cookie included.
+    pub async fn end_session(&self, caller: &Caller, session: &str) -> Result<(), BrokerError> {
+        let operation = || Operation::EndSession(caller.clone(), session.to_owned());
+        answer!(self.perform(operation).await?, Answer::EndSession => ())
+    }
+
+    /// Whether a session was ended, by a sign-out or because all that the caller has was taken back.
+    pub async fn session_has_ended(
+        &self,
+        caller: &Caller,
+        session: &str,
+        began_at: Timestamp,
+    ) -> Result<bool, BrokerError> {
+        let operation = || Operation::SessionHasEnded(caller.clone(), session.to_owned(), began_at);
+        answer!(self.perform(operation).await?, Answer::SessionHasEnded(ended) => ended)
+    }
+
     /// The names of the keys.
     pub async fn key_ids(&self) -> Result<KeyIds, BrokerError> {
         let answer = self.perform(|| Operation::KeyIds).await?;

@@ -32,6 +32,8 @@ struct Kept {
     /// Without it, `structured` was all that could be kept.
     text: Option<String>,
     structured: Option<Map<String, Value>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    cursors: Vec<String>,
 }
 
 impl Keyed {
@@ -130,7 +132,13 @@ fn kept(output: &Output) -> Option<String> {
         .filter(|text| text.is_some() || structured.is_some())
         .filter_map(|text| {
             let structured = structured.clone();
-            serde_json::to_string(&Kept { text, structured }).ok()
+            let cursors = output.cursors.clone();
+            let kept = Kept {
+                text,
+                structured,
+                cursors,
+            };
+            serde_json::to_string(&kept).ok()
         })
         .find(|kept| kept.len() <= MOST_KEPT)
 }
@@ -138,7 +146,12 @@ fn kept(output: &Output) -> Option<String> {
 /// The answer of the first call, with a word about it.
 fn repeated(kept: Option<&str>, at: Timestamp) -> Result<Output, ToolError> {
     let kept = kept.and_then(|kept| serde_json::from_str::<Kept>(kept).ok());
-    let Some(Kept { text, structured }) = kept else {
+    let Some(Kept {
+        text,
+        structured,
+        cursors,
+    }) = kept
+    else {
         return Err(ToolError::new(
             ErrorCode::AlreadyDone,
             format!(
@@ -157,6 +170,7 @@ fn repeated(kept: Option<&str>, at: Timestamp) -> Result<Output, ToolError> {
         serde_json::to_string_pretty(&shown).unwrap_or_default()
     });
     let mut output = Output::new(text, structured);
+    output.cursors = cursors;
     output.warn(&note);
     Ok(output)
 }

@@ -14,6 +14,7 @@ use crate::call::{Calls, Confirmations};
 use crate::cli::custom::{self, LeftOut};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::config::egress::EgressProxy;
 use crate::config::error::ConfigError;
 use crate::config::tool_pattern::ToolPattern;
 use crate::consent::listener;
@@ -52,7 +53,8 @@ impl App {
     /// The same with a configuration that is read already.
     pub fn with(config: Config) -> Self {
         let config = Arc::new(config);
-        let http = Http::new();
+        let proxy = config.server.egress_proxy.as_ref();
+        let http = Http::through(proxy.map(EgressProxy::proxy));
         let clock = Clock::system();
         let (broker, listeners) = Broker::new(Settings {
             config: Arc::clone(&config),

@@ -44,7 +44,7 @@ pub async fn run(config_path: Option<&Path>, args: Args) -> anyhow::Result<ExitC
 async fn look(config_path: Option<&Path>) -> Vec<Check> {
     let now = Clock::system().now();
     let config = match Config::load(config_path) {
-        Ok(config) => config,
+        Ok(config) => config.of_command(),
         Err(error) => {
             let check = Check::problem("configuration", setup::sentence(&error.to_string()));
             return vec![check, setup::clock(now, None)];
@@ -52,6 +52,7 @@ async fn look(config_path: Option<&Path>) -> Vec<Check> {
     };
     let app = App::with(config);
     let mut checks = vec![setup::configuration(&app.config)];
+    checks.extend(setup::egress(&app.config));
     checks.extend(setup::patterns(&app));
     checks.extend(setup::providers(&app.broker, &app.config));
     let vault = setup::vault(&app.config).await;
@@ -65,7 +66,10 @@ async fn look(config_path: Option<&Path>) -> Vec<Check> {
         checks.extend(answers.checks);
         (other, newest) = (answers.other, answers.newest);
     }
-    checks.push(setup::port(free, &app.config, other.as_ref()));
+    // An HTTP server has the browser's side on its own listener.
+    if !app.config.server.listen.is_on {
+        checks.push(setup::port(free, &app.config, other.as_ref()));
+    }
     checks.push(setup::clock(now, newest));
     app.broker.leave();
     checks

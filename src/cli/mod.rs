@@ -150,9 +150,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         _ => {}
     }
     let mut config = Config::load(cli.config.as_deref())?;
-    if config.server.listen.is_wanted && !matches!(wanted, Command::Stdio) {
-        let bind = config.server.listen.bind;
-        config = config.of_http_server(bind);
+    if !matches!(wanted, Command::Stdio) {
+        config = config.of_command();
     }
     let app = App::with(config);
     if app.config.lock_memory {

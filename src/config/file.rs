@@ -123,6 +123,7 @@ pub(super) struct ServerForm {
     pub(super) bind: Option<Text>,
     pub(super) operator_bind: Option<Text>,
     pub(super) otlp_endpoint: Option<Text>,
+    pub(super) egress_proxy: Option<Text>,
     #[serde(default)]
     pub(super) allowed_origins: Option<Vec<Text>>,
     #[serde(default)]

@@ -127,6 +127,18 @@ pub fn with_port(url: &Url) -> String {
 }
 
 impl Config {
+    /// The configuration of a command that works on the vault: beside `valetkey http`, if the file is
+    /// about that.
+    #[must_use]
+    pub fn of_command(self) -> Self {
+        let bind = self.server.listen.bind;
+        if self.server.listen.is_wanted {
+            self.of_http_server(bind)
+        } else {
+            self
+        }
+    }
+
     /// The configuration of `valetkey http` on `bind`, and of the commands that work beside it: a
     /// vault of its own, and the browser's side on its listener.
     #[must_use]

@@ -16,6 +16,7 @@
 
 pub mod address;
 pub mod auth;
+pub mod egress;
 pub mod error;
 pub mod paths;
 pub mod provider;
@@ -92,6 +93,8 @@ pub struct Server {
     pub hold_text: Duration,
     /// `otlp_endpoint`: the collector that `valetkey http` sends its spans to. Default: none is made.
     pub otlp_endpoint: Option<Url>,
+    /// `egress_proxy`: the proxy that requests leave by. Default: they leave directly.
+    pub egress_proxy: Option<egress::EgressProxy>,
     /// How `valetkey http` listens.
     pub listen: listen::Listen,
     /// `auth`: who may call over HTTP. None: nobody but the local user on loopback.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::config::auth::Auth;
+use crate::config::egress::EgressProxy;
 use crate::config::error::ConfigError;
 use crate::config::expand::{Reader, Text, line};
 use crate::config::file::{AuditForm, ElicitationForm, ServerForm, ToolkitsForm};
@@ -44,6 +45,7 @@ pub(super) fn server(reader: Reader<'_>, form: &ServerForm) -> Result<Server, Co
         bind: _,
         operator_bind: _,
         otlp_endpoint,
+        egress_proxy,
         allowed_origins: _,
         trusted_proxies: _,
         calls_per_minute: _,
@@ -83,6 +85,10 @@ pub(super) fn server(reader: Reader<'_>, form: &ServerForm) -> Result<Server, Co
                     .map_err(|problem| reader.wrong(line(url), key, problem))?;
                 Some(endpoint)
             }
+            None => None,
+        },
+        egress_proxy: match egress_proxy {
+            Some(url) => Some(EgressProxy::read(reader, url)?),
             None => None,
         },
         callback_port,

@@ -38,7 +38,6 @@ use axum::routing::{get, post};
 use crate::broker::{Broker, Requirement};
 use crate::caller::Caller;
 use crate::consent::origin::Origin;
-use crate::consent::session::SignedOut;
 use crate::resource_server::ResourceServer;
 
 /// Whose pages are served.
@@ -56,7 +55,6 @@ struct Site {
     broker: Broker,
     origin: Arc<Origin>,
     people: People,
-    signed_out: SignedOut,
     /// What the buttons of a person's own page ask for; none where there is no such page.
     offers: Option<Arc<[Requirement]>>,
 }
@@ -74,7 +72,6 @@ pub fn router(broker: Broker) -> Router {
         origin: Arc::new(Origin::of(broker.public_url())),
         broker,
         people: People::Local(Caller::local()),
-        signed_out: SignedOut::default(),
         offers: None,
     };
     let origin = Arc::clone(&site.origin);
@@ -93,7 +90,6 @@ pub fn server_router(broker: Broker, people: People, offers: Vec<Requirement>) -
         origin: Arc::new(Origin::of(broker.public_url())),
         broker,
         people,
-        signed_out: SignedOut::default(),
         offers: Some(offers.into()),
     };
     let mut routes = links()

@@ -1,12 +1,7 @@
 //! Who is at the browser: the cookie of a person who signed in.
 //!
-//! A session is in its cookie and nowhere else, so a sign-out is what has to be remembered: until
-//! the session would have ended by itself, no copy of its cookie opens anything. It is remembered in
-//! this process. After a restart, and at another replica, a copy that somebody made before the
-//! sign-out works for the rest of its hour.
-
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+//! A session is in its cookie and nowhere else, so its end is what the broker keeps: after a sign-out,
+//! and after `valetkey revoke-user`, no copy of the cookie opens anything.
 
 use axum::http::header::{HeaderMap, HeaderValue};
 use axum::response::Response;
@@ -31,24 +26,6 @@ struct Session {
     caller: Caller,
     email: Option<String>,
     expires_at: Timestamp,
-}
-
-/// The sessions that were ended before their time: their ids, and when each would have ended. As
-/// many as there were sign-outs in the last hour.
-#[derive(Clone, Debug, Default)]
-pub(super) struct SignedOut(Arc<Mutex<HashMap<String, Timestamp>>>);
-
-impl SignedOut {
-    fn add(&self, session: &Session, now: Timestamp) {
-        let mut ended = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.retain(|_, until| now < *until);
-        ended.insert(session.id.text().to_owned(), session.expires_at);
-    }
-
-    fn has(&self, session: &Session) -> bool {
-        let ended = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.contains_key(session.id.text())
-    }
 }
 
 /// Who is at the browser; none if nobody is signed in.
@@ -81,11 +58,16 @@ pub(super) async fn signed_in(site: &Site, headers: &HeaderMap) -> Result<Visito
 async fn current(site: &Site, headers: &HeaderMap) -> Result<Option<Session>, BrokerError> {
     let (broker, origin) = (&site.broker, &site.origin);
     let session: Option<Session> = SESSION.opened(broker, origin, headers).await?;
-    Ok(session
+    let session = session
         .filter(|session| broker.now() < session.expires_at)
-        .filter(|session| !site.signed_out.has(session))
         // Whom the operator does not trust any more does not stay signed in.
-        .filter(|session| broker.sign_ins().contains(&session.caller.issuer())))
+        .filter(|session| broker.sign_ins().contains(&session.caller.issuer()));
+    let Some(session) = session else {
+        return Ok(None);
+    };
+    let (id, began_at) = (session.id.text(), session.expires_at - LIFETIME);
+    let ended = broker.session_has_ended(&session.caller, id, began_at);
+    Ok((!ended.await?).then_some(session))
 }
 
 /// `Set-Cookie` for who just signed in: a new value each time (OWASP, session fixation). None if no
@@ -106,7 +88,8 @@ pub(super) async fn begun(
 /// Ends the session of this browser, with every copy of its cookie. `Set-Cookie` that removes it.
 pub(super) async fn end(site: &Site, headers: &HeaderMap) -> Result<HeaderValue, BrokerError> {
     if let Some(session) = current(site, headers).await? {
-        site.signed_out.add(&session, site.broker.now());
+        let (broker, id) = (&site.broker, session.id.text());
+        broker.end_session(&session.caller, id).await?;
     }
     Ok(SESSION.removed(&site.origin))
 }

@@ -171,7 +171,35 @@ fn push_cut(shown: &mut String, text: &str, most: usize) {
 
 #[cfg(test)]
 mod tests {
+    use valetkey_toolkits::arguments::DRY_RUN;
+
     use super::*;
+    use crate::audit::Hex;
+
+    /// Forms never ask for secrets (MCP 2025-11-25, Elicitation): nothing can be typed into this one,
+    /// whatever the tool and its preview.
+    #[test]
+    fn the_form_takes_one_of_its_own_words_and_nothing_else_for_every_tool_that_asks() {
+        let tools = valetkey_toolkits::all();
+        let asking = tools.iter().filter(|tool| tool.takes(DRY_RUN));
+        let mut asked = 0;
+        for tool in asking {
+            let preview = Output::new(format!("{}: password? token?", tool.name), None);
+            let confirmation = Confirmation {
+                id: Hex([7; 16]),
+                preview,
+            };
+            let form = serde_json::to_value(form(&confirmation)).unwrap();
+            let schema = &form["requestedSchema"];
+            let fields = schema["properties"].as_object().unwrap();
+            assert_eq!(schema["required"], json!([FIELD]));
+            assert!(fields.keys().eq([FIELD]), "{schema}");
+            assert_eq!(fields[FIELD]["enum"], json!([AGREE, "do not send"]));
+            assert_eq!(fields[FIELD]["type"], "string");
+            asked += 1;
+        }
+        assert!(asked > 5, "{asked} tools");
+    }
 
     #[test]
     fn only_the_chosen_word_agrees() {

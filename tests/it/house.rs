@@ -182,6 +182,21 @@ fn only_mcp_and_the_demo_speak_rmcp_and_the_toolkits_know_neither() {
     }
 }
 
+/// What that one form asks for, `mcp::confirm` tests: a decision among words, nothing to type.
+#[test]
+fn there_is_one_form_that_people_are_asked_to_fill_in() {
+    let with_form = rust_files("src").into_iter().filter_map(|file| {
+        let source = fs::read_to_string(&file).unwrap();
+        let made = source.matches("FormElicitationParams").count();
+        (made > 0).then_some((file, made))
+    });
+    let with_form: Vec<_> = with_form.collect();
+    assert!(
+        matches!(&*with_form, [(file, 1)] if file.ends_with("src/mcp/confirm.rs")),
+        "{with_form:?}"
+    );
+}
+
 #[test]
 fn secrets_are_read_in_the_five_places_only() {
     let readers = [

@@ -290,7 +290,7 @@ async fn authorize(
     let Some(user) = signed_in_user(&headers) else {
         return Html("<!doctype html><title>Issuer</title><h1>Who are you?</h1>").into_response();
     };
-    let code = format!("code-{}", inside.codes.len());
+    let code = format!("code-{}", inside.requests.len());
     let mut answer = vec![
         ("code".to_owned(), code.clone()),
         ("state".to_owned(), get("state")),

@@ -20,14 +20,21 @@ const VALID: &[u8] = include_bytes!("fixtures/tls/valid.pem");
 /// The same, but it ended in 2001.
 const EXPIRED: &[u8] = include_bytes!("fixtures/tls/expired.pem");
 /// The same, but for `elsewhere.example` and 127.0.0.2.
-const OTHER_NAME: &[u8] = include_bytes!("fixtures/tls/other-name.pem");
+pub(crate) const OTHER_NAME: &[u8] = include_bytes!("fixtures/tls/other-name.pem");
 /// The key of all of them.
 const KEY: &[u8] = include_bytes!("fixtures/tls/key.pem");
+
+/// Who issued all of them but the first.
+#[cfg(target_os = "linux")]
+pub(crate) const ROOT: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/it/fixtures/tls/root.pem"
+);
 
 const HOSTS: [&str; 2] = ["localhost", "127.0.0.1"];
 
 /// A server for one connection; what it was sent is the thread's result.
-fn server(certificate: &[u8]) -> (u16, JoinHandle<Vec<u8>>) {
+pub(crate) fn server(certificate: &[u8]) -> (u16, JoinHandle<Vec<u8>>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -89,12 +96,8 @@ async fn a_certificate_that_nobody_vouches_for_ends_the_connection_before_a_requ
 #[cfg(target_os = "linux")]
 async fn an_expired_certificate_and_one_for_another_name_get_no_request_either() {
     if copy::about().is_none() {
-        let root = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/it/fixtures/tls/root.pem"
-        );
         let name = "tls::an_expired_certificate_and_one_for_another_name_get_no_request_either";
-        let copy = copy::of(name, "roots").env("SSL_CERT_FILE", root).output();
+        let copy = copy::of(name, "roots").env("SSL_CERT_FILE", ROOT).output();
         let copy = copy.unwrap();
         assert!(
             copy.status.success(),

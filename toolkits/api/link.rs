@@ -7,14 +7,30 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use reqwest::Method;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::time::timeout;
 use url::{Host, Url};
 
 use crate::api::{Api, Effect, Keep, Request, Response};
 use crate::error::{ErrorCode, ToolError};
 use crate::send;
+
+/// The client that follows links, by who finds the addresses of their hosts.
+#[derive(Clone, Debug)]
+pub enum LinkClient {
+    /// The client, by [`PublicNames`].
+    Direct(reqwest::Client),
+    /// A proxy that the client leaves by. What it finds for a name is not seen here, so a name that
+    /// leads into a private network as far as it can be seen is refused before the proxy is asked.
+    Proxied(reqwest::Client),
+}
+
+/// How long the address of a name is looked for that a proxy will look for again. Behind a proxy
+/// there may be nobody to ask.
+const LOOKING: Duration = Duration::from_secs(5);
 
 /// A request to a link. It carries what is put into it and nothing else: no token, no cookie.
 pub(crate) struct Link(Request);
@@ -27,8 +43,8 @@ impl fmt::Debug for Link {
 
 impl Api {
     /// Checks a link that an answer of the provider holds: https, a name and no address, the usual
-    /// port, no credentials before the host. Where the name leads is checked by [`PublicNames`] when
-    /// it is followed. Only where the API itself is on loopback (in a test) may a link be there.
+    /// port, no credentials before the host. Where the name leads is checked when it is followed, see
+    /// [`LinkClient`]. Only where the API itself is on loopback (in a test) may a link be there.
     pub(crate) fn link(&self, method: Method, address: &str) -> Result<Link, ToolError> {
         let refusal = || {
             ToolError::new(
@@ -48,12 +64,14 @@ impl Api {
         Ok(Link(Request::new(self, Effect::Read, method, url)))
     }
 
-    /// The client that may follow a link to `url`.
-    pub(crate) fn client_for_link(&self, url: &Url) -> reqwest::Client {
+    /// The client that may follow a link to `url`, if one may.
+    pub(crate) async fn client_for_link(&self, url: &Url) -> Option<reqwest::Client> {
         if self.stays_on_loopback(url) {
-            self.client().clone()
-        } else {
-            (self.0.settings.links)()
+            return Some(self.client().clone());
+        }
+        match (self.0.settings.links)() {
+            LinkClient::Direct(client) => Some(client),
+            LinkClient::Proxied(client) => (!leads_inside(url).await).then_some(client),
         }
     }
 
@@ -88,6 +106,19 @@ fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
+    }
+}
+
+/// Whether the name of a link's host is known here as one of a private network. A name that is not
+/// known here is the proxy's to judge.
+async fn leads_inside(url: &Url) -> bool {
+    let Some(Host::Domain(name)) = url.host() else {
+        return true;
+    };
+    let looking = timeout(LOOKING, tokio::net::lookup_host((name, 0)));
+    match looking.await {
+        Ok(Ok(mut found)) => found.any(|address| !is_public(address.ip())),
+        Ok(Err(_)) | Err(_) => false,
     }
 }
 

@@ -3,10 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::common;
+use crate::arguments::CURSOR;
 use crate::error::ToolError;
 use crate::manifest::{Limits, OneRequest, Parameter, ParameterKind};
 use crate::sanitize::{shorten, visible};
-use crate::{cursor, schema};
+use crate::schema;
 
 /// The input schema.
 pub(super) fn schema(request: &OneRequest) -> Map<String, Value> {
@@ -23,7 +24,7 @@ pub(super) fn schema(request: &OneRequest) -> Map<String, Value> {
             "type": "string",
             "description": "`next_cursor` of an earlier result, for its next page.",
         });
-        properties.insert("cursor".to_owned(), cursor);
+        properties.insert(CURSOR.to_owned(), cursor);
     }
     closed(properties, required)
 }
@@ -95,13 +96,10 @@ pub(super) fn parse(one: &OneRequest, given: Value) -> Result<Map<String, Value>
         .parameters
         .iter()
         .map(|parameter| parameter.name.as_str());
-    let names: Vec<&str> = names.chain(paged.then_some("cursor")).collect();
+    let names: Vec<&str> = names.chain(paged.then_some(CURSOR)).collect();
     refuse_unknown(&given, &names)?;
-    if paged && let Some(value) = given.get("cursor") {
-        let Some(text) = value.as_str() else {
-            return Err(ToolError::invalid_arguments("`cursor`: must be a string."));
-        };
-        cursor::unwrap::<String>(text)?;
+    if paged && given.get(CURSOR).is_some_and(|value| !value.is_string()) {
+        return Err(ToolError::invalid_arguments("`cursor`: must be a string."));
     }
     for parameter in &one.parameters {
         match given.get(&parameter.name) {

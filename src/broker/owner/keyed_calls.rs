@@ -1,7 +1,7 @@
 //! Calls with an idempotency key, in the store.
 
 use crate::broker::keyed_call::{Begun, KeyedAttempt, KeyedEnd, MOST_KEPT};
-use crate::broker::owner::Owner;
+use crate::broker::owner::{Owner, sessions};
 use crate::broker::{BrokerError, KeyedCallKey};
 use crate::caller::Caller;
 use crate::store::error::StoreError;
@@ -9,7 +9,7 @@ use crate::store::keyed_call::{KeyedCall, KeyedCallState};
 use crate::store::sled::Change;
 
 /// So often a write is tried again that another one came before.
-const TRIES: usize = 10;
+pub(super) const TRIES: usize = 10;
 
 impl Owner {
     /// See [`Broker::begin_keyed`](crate::broker::Broker::begin_keyed).
@@ -68,9 +68,10 @@ impl Owner {
         Ok(self.store().finish(vec![change]).await?)
     }
 
-    /// Deletes the keyed calls of a caller.
+    /// Deletes the keyed calls of a caller, but for those that keep a session from going on.
     pub(super) async fn forget_keyed_calls(&self, caller: &Caller) -> Result<(), BrokerError> {
-        let calls = self.store().keyed_calls(Some(caller)).await?;
+        let mut calls = self.store().keyed_calls(Some(caller)).await?;
+        calls.retain(|call| !sessions::is_end(call));
         self.delete_keyed_calls(calls).await
     }
 

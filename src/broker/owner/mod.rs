@@ -17,6 +17,7 @@ mod other_account;
 mod perform;
 mod refresh;
 mod revoke_user;
+mod sessions;
 mod upkeep;
 mod vault;
 

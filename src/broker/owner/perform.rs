@@ -87,6 +87,14 @@ impl Owner {
                 self.end_keyed(&attempt, end).await?;
                 Answer::EndKeyed
             }
+            Operation::EndSession(caller, session) => {
+                self.end_session(&caller, &session).await?;
+                Answer::EndSession
+            }
+            Operation::SessionHasEnded(caller, session, began_at) => {
+                let ended = self.session_has_ended(&caller, &session, began_at).await?;
+                Answer::SessionHasEnded(ended)
+            }
             Operation::KeyIds => Answer::KeyIds(self.key_ids().await?),
             Operation::RotateKey { replacing } => {
                 Answer::RotateKey(self.rotate_key(replacing).await?)

@@ -11,6 +11,8 @@ impl Owner {
     /// See [`crate::broker::Broker::revoke_user`].
     pub(super) async fn revoke_user(&self, caller: &Caller) -> Result<RevokedUser, BrokerError> {
         let store = self.store();
+        // First: who is signed in could begin anew what is taken back here.
+        self.end_all_sessions(caller).await?;
         let mut revoked = RevokedUser {
             // Once: a call that waited for one of these mints the next, whose link has to work.
             flows: self.drop_flows(&store, caller).await?,

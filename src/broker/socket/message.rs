@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -143,6 +144,9 @@ pub(in crate::broker) enum Operation {
     },
     BeginKeyed(Box<KeyedAttempt>),
     EndKeyed(Box<KeyedAttempt>, KeyedEnd),
+    EndSession(Caller, String),
+    /// The session, and when it began.
+    SessionHasEnded(Caller, String, Timestamp),
     KeyIds,
     RotateKey {
         /// The data key that seals.
@@ -189,6 +193,8 @@ pub(in crate::broker) enum Answer {
     Unseal(Option<Vec<u8>>),
     BeginKeyed(Begun),
     EndKeyed,
+    EndSession,
+    SessionHasEnded(bool),
     KeyIds(KeyIds),
     RotateKey(KeyIds),
     RotateMasterKey(MasterKeyRotated),

@@ -84,6 +84,13 @@ pub(super) fn configuration(config: &Config) -> Check {
         .fact("providers", config.providers.len())
 }
 
+/// The proxy that requests leave by.
+pub(super) fn egress(config: &Config) -> Option<Check> {
+    let proxy = config.server.egress_proxy.as_ref()?.origin();
+    let message = format!("Requests leave by the proxy {proxy}, but for those to this machine.");
+    Some(Check::ok("egress", message).fact("proxy", proxy))
+}
+
 /// Whether each provider entry can be connected and used.
 pub(super) fn providers(broker: &Broker, config: &Config) -> Vec<Check> {
     let entries = broker.providers().iter().zip(&config.providers);

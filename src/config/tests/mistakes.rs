@@ -385,6 +385,24 @@ const MISTAKES: &[Mistake] = &[
     ),
     (
         File,
+        "server:\n  egress_proxy: http://user:CANARY@proxy.example:3128\n",
+        &[
+            ":2: server.egress_proxy is a secret and must not be written here",
+            "${env:NAME}",
+        ],
+    ),
+    (
+        File,
+        "server:\n  egress_proxy: socks5://proxy.example/CANARY\n",
+        &[":2: server.egress_proxy must be a URL without a path"],
+    ),
+    (
+        File,
+        "server:\n  egress_proxy: proxy.example:3128\n",
+        &[":2: server.egress_proxy must be a URL without a path"],
+    ),
+    (
+        File,
         "server:\n  allowed_origins: ['https://a.example/CANARY']\n",
         &[":2: server.allowed_origins must be an origin without a path"],
     ),

@@ -2,14 +2,14 @@
 //! 110, 111, 112, 116).
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use valetkey::demo::sandbox::Site;
 use valetkey::demo::sandbox::faults::Endpoint;
 
-use crate::host::{assert_finished, create, search, text_of};
-use crate::http::server::{ADA, BOB, HttpServer, message_of};
+use crate::host::{assert_finished, create, link_of, search, text_of};
+use crate::http::server::message_of;
 use crate::http::team::Team;
 use crate::rounds::rounds;
 use crate::sends::{code, with};
@@ -30,28 +30,38 @@ async fn team() -> Team {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_calls_of_two_users_with_the_same_ids_get_their_own_answers_round_after_round()
 {
-    let server = HttpServer::with_users(UNLIMITED).await;
+    let team = Team::with(UNLIMITED).await;
+    let mut users = Vec::new();
+    for user in ["ada", "bob"] {
+        let link = link_of(&team.call(user, &find_mail()).await);
+        users.push((user, team.token(user, "w"), link));
+    }
+    assert_ne!(users[0].2, users[1].2);
     for round in 0..rounds(20, 2_000) {
         let mut calls = JoinSet::new();
         for number in 0..200 {
-            let (token, user) = if number % 2 == 0 {
-                (ADA, "ada")
-            } else {
-                (BOB, "bob")
-            };
+            let (user, token, link) = &users[number % 2];
             // Each id is in use by both, and by several calls of each.
             let id = number / 2 % 10;
+            // One answer says which call it is of, the other whose.
             let name = format!("no_tool_of_{user}_{round}_{number}");
-            let params = json!({ "name": name, "arguments": {} });
+            let (params, told) = if number % 4 < 2 {
+                let params = json!({ "name": name, "arguments": {} });
+                (params, format!("{name}."))
+            } else {
+                (find_mail(), link.clone())
+            };
             let body = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call",
                 "params": crate::frames::modern(params.clone(), &crate::host::urls(), "test") });
-            let request = server.message(token, "tools/call", &params).json(&body);
-            calls.spawn(async move { (id, name, message_of(request.send().await.unwrap()).await) });
+            let request = team
+                .server
+                .message(token, "tools/call", &params)
+                .json(&body);
+            calls.spawn(async move { (id, told, message_of(request.send().await.unwrap()).await) });
         }
-        for (id, name, answer) in calls.join_all().await {
+        for (id, told, answer) in calls.join_all().await {
             assert_eq!(answer["id"], id);
-            let said = answer["error"]["message"].as_str().unwrap();
-            assert!(said.contains(&format!("{name}.")), "{name}: {said}");
+            assert!(answer.to_string().contains(&told), "{told}: {answer}");
         }
     }
 }
@@ -149,8 +159,52 @@ async fn a_cursor_or_an_attachment_of_another_users_result_shows_nothing_of_it()
     let next = json!({ "name": "gmail_search", "arguments": { "cursor": cursor } });
     let own = team.call("ada", &next).await;
     assert!(text_of(&own).contains("Zanzibar 1"), "{own}");
-    let other = team.call("bob", &next).await;
-    assert!(!other.to_string().contains("Zanzibar 1"), "{other}");
+    let cursor = cursor.as_str().unwrap();
+    let sealed = URL_SAFE_NO_PAD.decode(cursor).unwrap();
+    assert!(!String::from_utf8_lossy(&sealed).contains("Zanzibar"));
+    // Altered at either end, plain as the tools write them, and anything else.
+    let plain = URL_SAFE_NO_PAD.encode(r#"{"query":"Zanzibar","page":"1"}"#);
+    let altered = [
+        format!("{cursor}A"),
+        cursor[..cursor.len() - 4].to_owned(),
+        format!("B{}", &cursor[1..]),
+        plain,
+        String::new(),
+        "A".repeat(100_000),
+    ];
+    let mut tries = vec![
+        ("bob", next.clone()),
+        (
+            "ada",
+            with(
+                json!({ "name": "gmail_list_drafts", "arguments": {} }),
+                "cursor",
+                json!(cursor),
+            ),
+        ),
+    ];
+    tries.extend(altered.map(|cursor| ("ada", with(next.clone(), "cursor", json!(cursor)))));
+    assert_finished(
+        &team
+            .call(
+                "ada",
+                &json!({ "name": "gmail_list_drafts", "arguments": {} }),
+            )
+            .await,
+    );
+    let before = team.server.sandbox.count(Site::Google, Endpoint::AnyApi);
+    for (user, params) in tries {
+        let other = team.call(user, &params).await;
+        let error = &other["result"]["structuredContent"]["error"];
+        assert_eq!(
+            error["code"], "invalid_arguments",
+            "{user} {params}: {other}"
+        );
+        assert!(text_of(&other).contains("Unknown `cursor`"), "{other}");
+        assert!(!other.to_string().contains("Zanzibar"), "{other}");
+    }
+    let after = team.server.sandbox.count(Site::Google, Endpoint::AnyApi);
+    assert_eq!(after, before, "nothing was sent");
 
     let read = json!({ "name": "gmail_read_message", "arguments": { "message_id": message } });
     let own = team.call("ada", &read).await;

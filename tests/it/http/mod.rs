@@ -7,6 +7,7 @@ mod inside;
 mod leaving;
 mod listeners;
 mod loopback;
+mod many;
 mod model;
 mod operator;
 mod privacy;

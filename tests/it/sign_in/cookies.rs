@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{COOKIE, HOST, HeaderMap, LOCATION, SET_COOKIE};
 use axum::http::{Request, Response, StatusCode};
@@ -136,13 +137,17 @@ fn session(journey: &Journey) -> String {
 
 /// With this cookie one is signed in as Ada.
 async fn is_ada(house: &House, cookie: &str) -> bool {
+    is_ada_at(house, &house.router, cookie).await
+}
+
+async fn is_ada_at(house: &House, router: &Router, cookie: &str) -> bool {
     let request = Request::builder()
         .uri("/")
         .header(HOST, house.url.authority())
         .header(COOKIE, cookie)
         .body(Body::empty())
         .unwrap();
-    let answer = house.router.clone().oneshot(request).await.unwrap();
+    let answer = router.clone().oneshot(request).await.unwrap();
     let body = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
     let text = String::from_utf8(body.to_vec()).unwrap();
     text.contains("ada@example.test")
@@ -157,10 +162,14 @@ async fn a_copy_of_the_cookie_is_useless_after_the_sign_out_and_other_sessions_g
     let other = elsewhere.open(house.at("/login/0")).await.unwrap();
     let (copied, other) = (session(&page), session(&other));
     assert!(is_ada(&house, &copied).await && is_ada(&house, &other).await);
+    let replica = house.elsewhere();
+    assert!(is_ada_at(&house, &replica, &copied).await);
     let mut out = super::with_form(&page, "Sign out");
     ada.submit(&mut out, &[]).await.unwrap();
     assert!(!is_ada(&house, &copied).await);
     assert!(is_ada(&house, &other).await);
+    assert!(!is_ada_at(&house, &replica, &copied).await);
+    assert!(is_ada_at(&house, &replica, &other).await);
     let link = house.link("ada").await;
     let path = Request::builder()
         .uri(link.path())
@@ -173,6 +182,37 @@ async fn a_copy_of_the_cookie_is_useless_after_the_sign_out_and_other_sessions_g
     let again = ada.open(house.at("/login/0")).await.unwrap();
     assert!(is_ada(&house, &session(&again)).await);
     assert!(!is_ada(&house, &copied).await);
+}
+
+#[tokio::test]
+async fn taking_back_all_that_a_user_has_ends_their_sessions_and_nobody_elses() {
+    let house = House::new().await;
+    let mut sessions = Vec::new();
+    for user in ["ada", "ada", "grace"] {
+        let mut browser = house.browser_of(user).await;
+        let page = browser.open(house.at("/login/0")).await.unwrap();
+        sessions.push((browser, session(&page)));
+    }
+    let page = sessions[2].0.open(house.at("/")).await.unwrap();
+    assert!(page.last().body.contains("grace@example.test"));
+    let replica = house.elsewhere();
+    for _ in 0..2 {
+        house.clock.advance(Duration::from_secs(1));
+        let ada = house.caller("ada");
+        house.broker.revoke_user(&ada).await.unwrap();
+        for (_, cookie) in &sessions[..2] {
+            assert!(!is_ada(&house, cookie).await);
+            assert!(!is_ada_at(&house, &replica, cookie).await);
+        }
+        let page = sessions[2].0.open(house.at("/")).await.unwrap();
+        assert!(page.last().body.contains("grace@example.test"));
+
+        house.clock.advance(Duration::from_secs(1));
+        let again = sessions[0].0.open(house.at("/login/0")).await.unwrap();
+        sessions[0].1 = session(&again);
+        assert!(is_ada(&house, &sessions[0].1).await, "signed in anew");
+        assert!(!is_ada(&house, &sessions[1].1).await);
+    }
 }
 
 #[tokio::test]

@@ -36,6 +36,7 @@ use crate::world::{READ, free_port, google, load};
 struct House {
     sandbox: Sandbox,
     issuer: TestIssuer,
+    settings: Settings,
     broker: Broker,
     clock: Clock,
     url: Url,
@@ -95,11 +96,12 @@ impl House {
         let config = load(&config, home.path());
         let people = people(&config, &clock);
         // The callback port is never served: this server's own listener has the callback.
-        let (broker, _) = Broker::new(Settings {
+        let settings = Settings {
             config: Arc::new(config),
             http: Http::new(),
             clock: clock.clone(),
-        });
+        };
+        let (broker, _) = Broker::new(settings.clone());
         let offers = broker.providers().iter().map(|entry| Requirement {
             toolkit: String::new(),
             provider: entry.id().to_owned(),
@@ -121,6 +123,7 @@ impl House {
         Self {
             sandbox,
             issuer,
+            settings,
             broker,
             clock,
             url: Url::parse(&own).unwrap(),
@@ -129,6 +132,12 @@ impl House {
             home,
             serving,
         }
+    }
+
+    /// The same routes in another process, which has the vault from this one.
+    fn elsewhere(&self) -> Router {
+        let (broker, _) = Broker::new(self.settings.clone());
+        consent::server_router(broker, self.people.clone(), Vec::new())
     }
 
     /// A user of the issuer, as the MCP endpoint knows them.

@@ -12,7 +12,7 @@ use reqwest::dns::{Name, Resolve};
 use secrecy::SecretString;
 use url::Url;
 
-use super::{PublicNames, is_public};
+use super::{LinkClient, PublicNames, is_public};
 use crate::api::{Api, ApiSettings, Keep};
 use crate::error::ErrorCode;
 use crate::fake::{Provider, client, raw, settings};
@@ -155,7 +155,7 @@ async fn a_link_by_a_name_of_loopback_gets_no_connection() {
         links: Arc::new(move || {
             counted.fetch_add(1, Ordering::SeqCst);
             // As the server makes it.
-            links()
+            LinkClient::Direct(links())
         }),
         ..settings(&Url::parse("https://api.provider.example/").unwrap())
     });
@@ -178,6 +178,35 @@ fn links() -> reqwest::Client {
         .dns_resolver(PublicNames)
         .build()
         .unwrap()
+}
+
+#[tokio::test]
+async fn a_proxy_is_asked_for_names_that_nobody_here_knows_and_for_none_that_leads_inside() {
+    let refusal = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n".to_vec();
+    let (proxy, count) = raw(refusal).await;
+    drop(client(Duration::from_secs(1)));
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the server's own client lives in the other package"
+    )]
+    let client = reqwest::Client::builder()
+        .proxy(reqwest::Proxy::all(proxy.as_str()).unwrap())
+        .build()
+        .unwrap();
+    let api = Api::new(ApiSettings {
+        links: Arc::new(move || LinkClient::Proxied(client.clone())),
+        ..settings(&Url::parse("https://api.provider.example/").unwrap())
+    });
+    for (address, asked) in [
+        ("https://localhost/x", 0),
+        // A name that never has an address (RFC 6761 §6.4).
+        ("https://storage.invalid/x", 1),
+    ] {
+        let link = api.link(Method::GET, address).unwrap();
+        let error = link.follow().await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::Unreachable);
+        assert_eq!(count.load(Ordering::SeqCst), asked, "{address}");
+    }
 }
 
 #[tokio::test]
