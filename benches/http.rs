@@ -121,6 +121,8 @@ struct Figures {
     per_second: f64,
     median: Duration,
     p99: Duration,
+    /// Processor time of the server, for one call.
+    busy: Duration,
 }
 
 impl Figures {
@@ -135,16 +137,17 @@ impl Figures {
             per_second: median_of(|turn| turn.per_second),
             median: Duration::from_secs_f64(median_of(|turn| turn.median.as_secs_f64())),
             p99: Duration::from_secs_f64(median_of(|turn| turn.p99.as_secs_f64())),
+            busy: Duration::from_secs_f64(median_of(|turn| turn.busy.as_secs_f64())),
         }
     }
 }
 
 impl std::fmt::Display for Figures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (median, p99) = (self.median, self.p99);
+        let (median, p99, busy) = (self.median, self.p99, self.busy);
         write!(
             f,
-            "{:.0}/s, p50 {median:.2?}, p99 {p99:.2?}",
+            "{:.0}/s, p50 {median:.2?}, p99 {p99:.2?}, {busy:.0?} of processor time each",
             self.per_second
         )
     }
@@ -249,6 +252,7 @@ server:
     async fn load(&self, clients: usize, calls: usize) -> Outcome<Figures> {
         let left = Arc::new(AtomicUsize::new(calls));
         let mut tasks = JoinSet::new();
+        let busy = self.processor_time()?;
         let started = Instant::now();
         for _ in 0..clients {
             tasks.spawn(client(self.call(), Arc::clone(&left)));
@@ -258,12 +262,24 @@ server:
             times.extend(done??);
         }
         let took = started.elapsed();
+        let busy = self.processor_time()?.saturating_sub(busy);
         times.sort_unstable();
         Ok(Figures {
             per_second: f64::from(u32::try_from(times.len())?) / took.as_secs_f64(),
             median: times[times.len() / 2],
             p99: times[times.len() * 99 / 100],
+            busy: busy / u32::try_from(times.len())?,
         })
+    }
+
+    /// What the process has used so far, all its threads together (proc_pid_stat(5): fields 14 and
+    /// 15, in hundredths of a second).
+    fn processor_time(&self) -> Outcome<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
+        let (_, fields) = stat.rsplit_once(')').ok_or("the name is in parentheses")?;
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        let ticks = ticks.map(str::parse::<u64>).sum::<Result<u64, _>>()?;
+        Ok(Duration::from_millis(ticks * 10))
     }
 }
 
