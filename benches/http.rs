@@ -272,7 +272,7 @@ server:
         })
     }
 
-    /// What the process has used so far, all its threads together (proc_pid_stat(5): fields 14 and
+    /// What the process has used so far, all its threads together (`proc_pid_stat(5)`: fields 14 and
     /// 15, in hundredths of a second).
     fn processor_time(&self) -> Outcome<Duration> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
