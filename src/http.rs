@@ -13,8 +13,9 @@ use valetkey_toolkits::rate::Pace;
 ///
 /// Lazily, because loading the system's certificate roots takes longer than a whole start of
 /// `valetkey stdio` may. It follows no redirect (a token must not travel to another host, RFC 9700
-/// §4.12), leaves by the proxy that it is given and by no proxy variable of the environment, checks certificates with the system's roots,
-/// and limits every wait: 5 s to connect, 15 s between bytes, 60 s in all.
+/// §4.12), leaves by the proxy that it is given and by no proxy variable of the environment, checks
+/// certificates with the system's roots, and limits every wait: 5 s to connect, 15 s between bytes,
+/// 60 s in all.
 #[derive(Clone, Debug, Default)]
 pub struct Http(Arc<Clients>);
 

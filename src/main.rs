@@ -8,7 +8,6 @@ use std::time::Duration;
 use clap::Parser;
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, setrlimit, umask};
-use tokio::runtime::Builder;
 use valetkey::cli::output::exit_of;
 use valetkey::cli::{self, Cli};
 use valetkey::{config, telemetry};
@@ -28,20 +27,11 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = config::log_filter();
     telemetry::start(filter.as_deref().or(cli.log_filter()));
-    let mut runtime = if cli.serves_many() {
-        Builder::new_multi_thread()
-    } else {
-        Builder::new_current_thread()
-    };
-    let ended = runtime
-        .enable_all()
-        .build()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| {
-            let ended = runtime.block_on(cli::run(cli));
-            runtime.shutdown_timeout(LAST_WORK);
-            ended
-        });
+    let ended = cli.runtime().and_then(|runtime| {
+        let ended = runtime.block_on(cli::run(cli));
+        runtime.shutdown_timeout(LAST_WORK);
+        ended
+    });
     ended.unwrap_or_else(|error| {
         // Without standard error there is nobody to tell.
         writeln!(std::io::stderr(), "valetkey: {error:#}").ok();

@@ -26,6 +26,7 @@ mod memory;
 mod named;
 pub mod output;
 pub mod revoke_user;
+mod runtime;
 pub mod signals;
 pub mod stdio;
 pub mod toolkit;
@@ -105,12 +106,6 @@ impl Cli {
     /// See [`Command::log_filter`].
     pub fn log_filter(&self) -> Option<&'static str> {
         self.command.as_ref().and_then(Command::log_filter)
-    }
-
-    /// Whether it answers so many at once that a thread for each core is worth its memory. Programs
-    /// that serve one client run on one thread.
-    pub fn serves_many(&self) -> bool {
-        matches!(self.command, Some(Command::Http(_)))
     }
 }
 

@@ -27,7 +27,7 @@ mod rows;
 mod salvage;
 mod space;
 mod tally;
-mod threads;
+pub(crate) mod threads;
 
 #[cfg(test)]
 mod tests;

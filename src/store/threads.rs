@@ -13,10 +13,15 @@ use std::thread::Builder;
 use crate::store::error::StoreError;
 
 /// The thread that opens, the seven that do sled's work, its flusher, and one to spare.
-const NEEDED: usize = 10;
+pub(crate) const NEEDED: usize = 10;
 
 /// Refuses if so many threads cannot be started now. `dir` is the store that is told.
 pub(super) fn check(dir: &Path) -> Result<(), StoreError> {
+    try_to_start(NEEDED).map_err(|error| none_left(dir, &error))
+}
+
+/// Whether `count` threads can be started now, all at once. They end with this.
+pub(crate) fn try_to_start(count: usize) -> io::Result<()> {
     let (end, ended) = channel::<()>();
     let ended = Arc::new(Mutex::new(ended));
     let wait = || {
@@ -27,7 +32,7 @@ pub(super) fn check(dir: &Path) -> Result<(), StoreError> {
     };
     let mut started = Vec::new();
     let mut refused = None;
-    for _ in 0..NEEDED {
+    for _ in 0..count {
         match wait() {
             Ok(thread) => started.push(thread),
             Err(error) => {
@@ -42,7 +47,7 @@ pub(super) fn check(dir: &Path) -> Result<(), StoreError> {
             .join()
             .expect("a thread that only waits does not panic");
     }
-    refused.map_or(Ok(()), |error| Err(none_left(dir, &error)))
+    refused.map_or(Ok(()), Err)
 }
 
 /// What is told when the system starts no more threads.

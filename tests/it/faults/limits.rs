@@ -1,5 +1,8 @@
 //! A process that may have little memory, or few threads.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
 use serde_json::{Value, json};
 use valetkey::demo::browser::Person;
 
@@ -8,6 +11,7 @@ use super::group::Group;
 use crate::frames::Server;
 use crate::host::{Host, assert_finished, search};
 use crate::session::{Era, Session, find_mail};
+use crate::world::free_port;
 
 fn within(host: &Host, group: &Group) -> Server {
     let config = host.world.config.to_str().unwrap();
@@ -94,4 +98,51 @@ fn a_server_that_may_start_no_more_threads_answers_with_an_error_and_then_recove
         "{refusals} refusals, {answers} answers"
     );
     is_sound(&host);
+}
+
+#[test]
+#[ignore = "needs a control group: tests/faults/run"]
+fn an_http_server_that_may_start_too_few_threads_says_so_at_its_start() {
+    let (mut refusals, mut starts) = (0, 0);
+    for most in (1..20).chain([200]) {
+        let host = Host::new("");
+        let group = Group::new("pids");
+        group.limit_threads(Some(most));
+        let enter = format!(
+            "echo $$ > {} && exec \"$0\" \"$@\"",
+            group.processes().display()
+        );
+        let mut server = Command::new("/bin/sh")
+            .args(["-c", &enter, env!("CARGO_BIN_EXE_valetkey"), "--config"])
+            .arg(&host.world.config)
+            .args(["http", "--bind", &format!("127.0.0.1:{}", free_port())])
+            .env_clear()
+            .env("HOME", host.world.home())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut told = String::new();
+        for line in BufReader::new(server.stderr.take().unwrap()).lines() {
+            told += &line.unwrap();
+            if told.contains("http.listening") {
+                server.kill().unwrap();
+            }
+        }
+        let ended = server.wait().unwrap();
+        if told.contains("http.listening") {
+            starts += 1;
+        } else {
+            assert!(
+                told.contains("no more threads can be started"),
+                "{most}: {told}"
+            );
+            assert_eq!(ended.code(), Some(1), "{most}: {told}");
+            refusals += 1;
+        }
+        assert!(!told.contains("panic"), "{most}: {told}");
+    }
+    assert!(
+        refusals > 0 && starts > 0,
+        "{refusals} refusals, {starts} starts"
+    );
 }
