@@ -172,10 +172,11 @@ impl Consent {
             ConsentReason::NeedsReconnect(_) => "Reconnect",
             ConsentReason::MissingScopes => "Allow more for",
         };
-        format!(
-            "{verb} your {}{account} to allow: {}.",
-            self.provider,
-            self.scopes_in_words.join("; ")
-        )
+        let provider = &self.provider;
+        if self.scopes_in_words.is_empty() {
+            return format!("{verb} your {provider}{account}. {provider} shows what is asked for.");
+        }
+        let words = self.scopes_in_words.join("; ");
+        format!("{verb} your {provider}{account} to allow: {words}.")
     }
 }

@@ -81,8 +81,13 @@ fn invitation(consent: &Consent) -> String {
         Some(account) => format!("Sign in as {}.\n", visible(account)),
         None => String::new(),
     };
+    let asked = if allows.is_empty() {
+        format!("{provider} shows what is asked for.\n")
+    } else {
+        format!("It will be asked to allow:\n{allows}")
+    };
     format!(
-        "{reason} It will be asked to allow:\n{allows}{account}\nOpen this link in a browser on \
+        "{reason} {asked}{account}\nOpen this link in a browser on \
          this computer:\n\n  {}\n\n{}",
         styled(BOLD, consent.link.as_str()),
         styled(

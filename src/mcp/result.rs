@@ -159,7 +159,12 @@ pub(super) fn link(consent: &Consent) -> CallToolResult {
         "expires_at": expires_at,
         "flow": consent.flow.to_string(),
     } });
-    let text = format!("{message} Scopes: {}.", consent.scopes.join(", "));
+    let scopes = consent.scopes.join(", ");
+    let text = if scopes.is_empty() {
+        message
+    } else {
+        format!("{message} Scopes: {scopes}.")
+    };
     error_result(text, facts)
 }
 

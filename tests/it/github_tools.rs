@@ -8,6 +8,7 @@ use valetkey::demo::sandbox::SandboxSettings;
 
 use crate::frames::Server;
 use crate::host::{Host, assert_clean, call, link_of, retry};
+use crate::session::{self, Era};
 
 const PUBLIC: &str = "lovelace-labs/engine";
 const PRIVATE: &str = "lovelace-labs/plans";
@@ -98,6 +99,22 @@ fn reads(repo: &str) -> Vec<(&'static str, Value)> {
             json!({ "repo": repo, "run_id": 3 }),
         ),
     ]
+}
+
+#[test]
+fn a_link_that_asks_for_no_scope_does_not_list_any() {
+    for era in [Era::Text, Era::Retry] {
+        let host = Host::new("");
+        let mut session = session::Session::open(&host, era);
+        let asked = session.ask(&json!({ "name": "github_whoami", "arguments": {} }));
+        let told = asked.message.to_string();
+        assert!(
+            told.contains("Connect your GitHub. GitHub shows what is asked for."),
+            "{told}"
+        );
+        assert!(!told.contains(": ."), "{told}");
+        session.server.kill();
+    }
 }
 
 #[test]
